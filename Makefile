@@ -1,0 +1,52 @@
+# Each command calls a script in tools/ that can be called by hand too. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+DEV := .venv/dev/bin/python
+export ENGINE SERVICE FIRST_PORT STATE
+
+.PHONY: help
+help: ## List the commands
+	@echo "Marketplane: what a SaaS seller runs between AWS Marketplace and their own product."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Make the virtual environments; quick when nothing changed
+	@$(PYTHON) tools/setup
+
+.PHONY: demo
+demo: setup ## Watch two buyers be billed to the unit, through a killed worker (KILL=all, none, or names)
+	@$(DEV) tools/demo.py $(if $(KILL),--kill $(KILL))
+
+.PHONY: up
+up: setup ## Run everything until Ctrl-C and print the addresses (FIRST_PORT=8100, STATE=.state/up)
+	@$(DEV) tools/up
+
+.PHONY: test
+test: setup ## Run all checks and tests (PARTS="metering journeys" for some; ENGINE=dynamodb-local for Amazon's engine)
+	@$(DEV) tools/test $(PARTS)
+
+.PHONY: lint
+lint: setup ## Check style, types, imports, contracts and Dockerfiles
+	@$(DEV) tools/lint
+
+.PHONY: format
+format: setup ## Let ruff mend and lay out all Python files
+	@$(DEV) tools/lint --fix
+
+.PHONY: contracts-deep
+contracts-deep: setup ## Search for new requests that break a contract (SERVICE=metering for one service)
+	@$(DEV) tools/contracts_deep.py
+
+.PHONY: conformance
+conformance: setup ## Hold the local engine to what we lean on (ENGINE=dynamodb-local for Amazon's)
+	@$(DEV) tools/test conformance
+
+.PHONY: lock
+lock: ## Compile the hashed requirements files from the direct dependencies
+	@$(PYTHON) tools/lock
+
+.PHONY: clean
+clean: ## Remove what the commands above made: environments, state, caches
+	@rm -rf .venv .state engine/dynamodb-local/node_modules .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Plumbing that every Marketplane service needs. No word of the business belongs here."""

@@ -1,0 +1,80 @@
+"""The words after `python -m <service>`: one image, a word picks the role."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import TypeVar
+
+from chassis import logs
+from chassis.auth import KeyRing
+from chassis.settings import ChassisSettings, load
+
+S = TypeVar("S", bound=ChassisSettings)
+
+
+def main(
+    *,
+    service: str,
+    settings: type[S],
+    web: str,
+    keys: Callable[[S], KeyRing],
+    create_local: Callable[[S], None],
+    worker: Callable[[S], None] | None = None,
+    arguments: list[str] | None = None,
+) -> None:
+    """Run one role of a service.
+
+    Args:
+        service: its name.
+        settings: its settings class.
+        web: the served application, `package.module:name`.
+        keys: gives the service's key ring.
+        create_local: creates its tables and queues.
+        worker: runs its worker until stopped; None where it has none.
+        arguments: the words; the command line's when None.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {service}")
+    roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
+    roles.add_parser("web", help="serve the API")
+    if worker:
+        roles.add_parser("worker", help="run the loops")
+    roles.add_parser("create-local", help="create tables and queues on a local engine")
+    add_key = roles.add_parser("add-key", help="make an API key and print it once")
+    add_key.add_argument("--name", required=True, help="who will use it")
+    add_key.add_argument(
+        "--scopes", required=True, help="comma-separated: usage:write, usage:read, operator, buyer"
+    )
+    chosen = parser.parse_args(arguments)
+    loaded = load(settings)
+    # Of add-key, stdout is the key and nothing else, so that a script can take it from there.
+    logs.configure(
+        f"{service}-{chosen.role}", loaded.log_level, sys.stderr if chosen.role == "add-key" else None
+    )
+    if chosen.role == "web":
+        _serve(web, loaded)
+    elif chosen.role == "worker" and worker:
+        worker(loaded)
+    elif chosen.role == "create-local":
+        if loaded.environment == "production":
+            sys.exit(
+                "create-local is for local engines; in production the deployment's stacks create tables."
+            )
+        create_local(loaded)
+    else:
+        try:
+            print(keys(loaded).add(chosen.name, {scope.strip() for scope in chosen.scopes.split(",")}))
+        except ValueError as error:
+            sys.exit(str(error))
+
+
+def _serve(web: str, settings: ChassisSettings) -> None:
+    """Become gunicorn. Connexion's app is ASGI: gunicorn's default worker would answer 500."""
+    if settings.web_workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
+    command = [sys.executable, "-m", "gunicorn", web, "--worker-class", "uvicorn_worker.UvicornWorker"]
+    command += ["--bind", f"{settings.host}:{settings.port}", "--workers", str(settings.web_workers)]
+    # Without --reuse-port one of two workers may take all keep-alive connections.
+    command += ["--reuse-port", "--graceful-timeout", "20", "--log-level", "warning", "--no-control-socket"]
+    os.execv(sys.executable, command)

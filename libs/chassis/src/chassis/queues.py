@@ -1,0 +1,197 @@
+"""SQS queues: a message is deleted last, and one bad message never holds up or spoils the others."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import structlog
+
+from chassis import metrics
+
+log = structlog.get_logger()
+
+# SQS's limit of one ReceiveMessage or DeleteMessageBatch call.
+BATCH = 10
+# A failed message comes back after 2, 4, 8 … seconds, at most this many.
+LONGEST_RETRY_SECONDS = 60
+# SQS's limit of attributes on one message.
+MOST_ATTRIBUTES = 10
+
+
+@dataclass(frozen=True)
+class Message:
+    """One received message. `sent_at` is SQS's own SentTimestamp."""
+
+    id: str
+    body: str
+    receipt: str
+    receive_count: int = 1
+    sent_at: datetime | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+class Unreadable(Exception):
+    """A message that no retry can mend: it goes to the dead-letter queue at once, whole."""
+
+
+class Queue:
+    """One SQS queue, looked up by name at first use, so that a process starts before its queues do.
+
+    Args:
+        client: a boto3 `sqs` client.
+        name: the queue's name.
+    """
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+        self._url: str | None = None
+
+    @property
+    def url(self) -> str:
+        if self._url is None:
+            self._url = self._client.get_queue_url(QueueName=self.name)["QueueUrl"]
+        return self._url
+
+    def ask(self) -> None:
+        """Raise while the queue cannot be reached."""
+        self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
+
+    def send(self, body: dict[str, Any]) -> str:
+        """Send a JSON message; returns SQS's message id once SQS has it."""
+        return str(
+            self._client.send_message(QueueUrl=self.url, MessageBody=orjson.dumps(body).decode())["MessageId"]
+        )
+
+    def receive(self, most: int = BATCH, wait_seconds: int = 5) -> list[Message]:
+        """Up to `most` messages, waiting up to `wait_seconds` (0 to 20) for the first."""
+        answer = self._client.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=most,
+            WaitTimeSeconds=wait_seconds,
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+            MessageAttributeNames=["All"],
+        )
+        return [_message(raw) for raw in answer.get("Messages", [])]
+
+    def delete(self, messages: list[Message]) -> None:
+        """Delete up to ten messages. One that SQS could not delete comes back, which every handler must
+        bear."""
+        if not messages:
+            return
+        answer = self._client.delete_message_batch(
+            QueueUrl=self.url,
+            Entries=[{"Id": str(n), "ReceiptHandle": message.receipt} for n, message in enumerate(messages)],
+        )
+        for failure in answer.get("Failed", []):
+            log.warning("A handled message was not deleted; it will come back.", reason=failure.get("Code"))
+
+    def retry_later(self, message: Message) -> None:
+        """Let a failed message come back after a pause that doubles with each receipt."""
+        seconds = min(2**message.receive_count, LONGEST_RETRY_SECONDS)
+        self._client.change_message_visibility(
+            QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=seconds
+        )
+
+    def dead_letters(self) -> "Queue":
+        """The dead-letter queue that this queue's redrive policy names."""
+        policy = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"])
+        arn = json.loads(policy["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
+        return Queue(self._client, arn.rsplit(":", 1)[1])
+
+    def bury(self, message: Message, reason: str) -> None:
+        """Move a message to the dead-letter queue: its body to the letter, its attributes, the reason as one
+        more."""
+        letters = self.dead_letters()
+        # SQS refuses a message for one control character in an attribute.
+        legible = "".join(character if character.isprintable() else " " for character in reason[:256]).strip()
+        self._client.send_message(
+            QueueUrl=letters.url,
+            MessageBody=message.body,
+            MessageAttributes={
+                **dict(list(message.attributes.items())[: MOST_ATTRIBUTES - 2]),
+                "reason": {"DataType": "String", "StringValue": legible or "unreadable"},
+                "original_message_id": {"DataType": "String", "StringValue": message.id},
+            },
+        )
+        self.delete([message])
+
+
+def _message(raw: dict[str, Any]) -> Message:
+    system = raw.get("Attributes", {})
+    sent = system.get("SentTimestamp")
+    return Message(
+        id=raw["MessageId"],
+        body=raw["Body"],
+        receipt=raw["ReceiptHandle"],
+        receive_count=int(system.get("ApproximateReceiveCount", 1)),
+        sent_at=datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None,
+        attributes=raw.get("MessageAttributes", {}),
+    )
+
+
+def handle_batch(queue: Queue, messages: list[Message], handle: Callable[[Message], None]) -> None:
+    """Handle each message by itself.
+
+    1. `handle` returned: the message is deleted. A crash before that repeats it.
+    2. `handle` raised Unreadable: it is moved to the dead-letter queue. A crash between repeats it there.
+    3. `handle` raised anything else: it comes back later, and after the queue's maxReceiveCount SQS itself
+       moves it.
+    A message that SQS would not let us move or postpone comes back by its visibility time-out, as in 3.
+    """
+    done = []
+    for message in messages:
+        with structlog.contextvars.bound_contextvars(message_id=message.id):
+            try:
+                handle(message)
+                done.append(message)
+                metrics.MESSAGES.labels(queue.name, "handled").inc()
+            except Unreadable as error:
+                log.error("A message cannot be read; it goes to the dead-letter queue.", reason=str(error))
+                if _done(queue.bury, message, str(error)):
+                    metrics.MESSAGES.labels(queue.name, "buried").inc()
+            except Exception:
+                log.exception("A message failed; it will come back.", receive_count=message.receive_count)
+                metrics.MESSAGES.labels(queue.name, "failed").inc()
+                _done(queue.retry_later, message)
+    queue.delete(done)
+
+
+def _done(step: Callable[..., None], *arguments: Any) -> bool:
+    """Take a step that concerns one message only: its failing must not keep the handled ones from being
+    deleted."""
+    try:
+        step(*arguments)
+    except Exception:
+        log.exception("A message could not be moved or postponed; it comes back by itself.")
+        return False
+    return True
+
+
+def consume(
+    queue: Queue, handle: Callable[[Message], None], stop: threading.Event, wait_seconds: int = 5
+) -> None:
+    """Receive and handle until told to stop. Errors of SQS itself are the caller's: see
+    `chassis.worker.repeat`."""
+    while not stop.is_set():
+        handle_batch(queue, queue.receive(wait_seconds=wait_seconds), handle)
+
+
+def create_queue_with_dlq(client: Any, name: str, max_receives: int = 5) -> None:
+    """Create a queue and its dead-letter queue `<name>-dlq`. For local use; elsewhere the stacks do it."""
+    letters = client.create_queue(QueueName=f"{name}-dlq", Attributes={"MessageRetentionPeriod": "1209600"})[
+        "QueueUrl"
+    ]
+    arn = client.get_queue_attributes(QueueUrl=letters, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client.create_queue(
+        QueueName=name,
+        Attributes={
+            "MessageRetentionPeriod": "1209600",
+            "VisibilityTimeout": "30",
+            "RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": str(max_receives)}),
+        },
+    )

@@ -1,0 +1,101 @@
+"""Settings that every process has. A service adds its own by subclassing; only its app.py reads them."""
+
+import sys
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ChassisSettings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    environment: Literal["local", "test", "production"] = Field(
+        default="production",
+        description="Where this runs. `local` and `test` allow a simulated clock and `create-local`.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least level that is logged."
+    )
+    host: str = Field(default="127.0.0.1", description="The address to listen on; containers set 0.0.0.0.")
+    port: int = Field(
+        default=8000,
+        ge=1,
+        le=65535,
+        description="The port to listen on; workers serve health and metrics there.",
+    )
+    web_workers: int = Field(default=2, ge=1, description="Server processes of one web role.")
+    web_threads: int = Field(
+        default=40, ge=1, description="Requests that one server process handles at a time."
+    )
+    max_body_bytes: int = Field(
+        default=1024 * 1024,
+        ge=1024,
+        description="The largest request body, in bytes; a larger one is refused with 413.",
+    )
+    aws_region: str = Field(default="us-east-1", description="The Region of our tables and queues.")
+    aws_connect_timeout_seconds: float = Field(
+        default=2.0, gt=0, description="How long to wait for a connection to AWS."
+    )
+    aws_read_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long to wait for an answer of AWS."
+    )
+    aws_attempts: int = Field(
+        default=3, ge=1, description="How often one call to AWS is tried, the first included."
+    )
+    table_prefix: str = Field(
+        default="marketplane-", description="Stands before each table's name; one prefix per installation."
+    )
+    products_file: Path = Field(
+        default=Path("products.yaml"), description="The catalogue of products that this installation serves."
+    )
+    contracts_dir: Path = Field(default=Path("openapi"), description="The folder of the OpenAPI contracts.")
+    clock_url: str = Field(
+        default="",
+        description="The simulator's clock, for local use: all processes then live in its time. "
+        "Refused in production.",
+    )
+    jwks_url: str = Field(
+        default="",
+        description="Where the public keys of bearer tokens are; empty: bearer tokens are refused.",
+    )
+    jwt_issuer: str = Field(
+        default="", description="The `iss` that bearer tokens must have; needed with JWKS_URL."
+    )
+    jwt_audience: str = Field(
+        default="", description="The `aud` that bearer tokens must have; needed with JWKS_URL."
+    )
+
+    @model_validator(mode="after")
+    def _no_simulated_time_in_production(self) -> "ChassisSettings":
+        if self.clock_url and self.environment == "production":
+            raise ValueError(
+                "CLOCK_URL is set, but ENVIRONMENT is production: real bills need real time. Unset CLOCK_URL."
+            )
+        if self.jwks_url and not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError(
+                "JWKS_URL is set without JWT_ISSUER and JWT_AUDIENCE: any token of that issuer would pass."
+            )
+        return self
+
+
+S = TypeVar("S", bound=ChassisSettings)
+
+
+def load(settings: type[S]) -> S:
+    """Read the settings from the environment.
+
+    Raises:
+        SystemExit: something is wrong; each mistake has been printed with its variable's name.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        for mistake in error.errors():
+            variable = "_".join(str(part) for part in mistake["loc"]).upper() or "the settings"
+            field = settings.model_fields.get(str(mistake["loc"][0])) if mistake["loc"] else None
+            purpose = f" It says: {field.description}" if field and field.description else ""
+            wrong = mistake["msg"].removeprefix("Value error, ").removesuffix(".")
+            print(f"Cannot start. {variable}: {wrong}.{purpose}", file=sys.stderr)
+        raise SystemExit(78) from None  # EX_CONFIG

@@ -1,0 +1,90 @@
+"""Fixtures for tests that need the real local engine or a clock that stands still.
+
+A pytest plugin: a conftest.py names it, `pytest_plugins = ["chassis.testing"]`.
+"""
+
+import itertools
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from chassis.clock import FrozenClock
+
+_accounts = itertools.count(100_000_000_000 + (os.getpid() % 100_000) * 1_000_000)
+
+
+def _engine_command(port: int) -> list[str | Path]:
+    """As in the Procfile. (`local_engine` keeps ministack to its port, and away from the user's Docker.)"""
+    for folder in [Path.cwd(), *Path.cwd().parents]:
+        program = folder / ".venv" / "engine" / "bin" / "uvicorn"
+        if program.exists():
+            what = ["local_engine:app", "--app-dir", str(folder / "engine"), "--no-access-log"]
+            return [program, *what, "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+    raise RuntimeError("The local engine is not installed: run `make setup`.")
+
+
+@pytest.fixture(scope="session")
+def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a local engine: `$TEST_ENGINE_URL`, or one started for this run and stopped after it."""
+    if url := os.environ.get("TEST_ENGINE_URL"):
+        yield url
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    engine = subprocess.Popen(
+        _engine_command(port),
+        cwd=tmp_path_factory.mktemp("engine"),
+        env={**os.environ, "GATEWAY_PORT": str(port), "LOG_LEVEL": "WARNING", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/_ministack/health", timeout=1).close()
+                break
+            except OSError:
+                if engine.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("The local engine did not start.") from None
+                time.sleep(0.05)
+        yield url
+    finally:
+        engine.terminate()
+        engine.wait(timeout=20)
+
+
+@pytest.fixture
+def aws_env(engine_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Point AWS clients at the engine, as an account that no other test has. Returns the account id."""
+    account = str(next(_accounts))
+    for variable in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", account)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    # Set where tables are on another engine than the rest (ENGINE=dynamodb-local).
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", os.environ.get("TEST_DYNAMODB_URL", engine_url))
+    for service in ("SQS", "SNS"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", engine_url)
+    # Whatever a test forgets to point somewhere must fail, never reach AWS.
+    for service in ("MARKETPLACE_METERING", "MARKETPLACE_ENTITLEMENT_SERVICE"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    return account
+
+
+@pytest.fixture
+def frozen_clock() -> FrozenClock:
+    """A clock at 22 November 2026, 10:00 UTC, that moves only when told."""
+    return FrozenClock(datetime(2026, 11, 22, 10, 0, tzinfo=UTC))

@@ -1,0 +1,178 @@
+"""Request bodies checked by a compiled validator, every mistake named with its place.
+
+Connexion's own validator is Python's jsonschema, compiled anew for each request, and reports the first
+mistake only.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import jsonschema_rs
+import orjson
+from connexion.datastructures import MediaTypeDict
+from connexion.validators import VALIDATOR_MAP
+from starlette.types import Message, Receive, Scope
+
+from chassis.logs import is_secret
+from chassis.problems import Problem
+
+# On an array of a request body: its items are checked one by one by the operation, so that a good item is
+# never refused for a bad neighbour. The items' schema still stands in the contract for whoever sends them.
+ROWS_CHECKED_ONE_BY_ONE = "x-rows-checked-one-by-one"
+
+# Against a body that is wrong everywhere: the answer stays small.
+MOST_MISTAKES_NAMED = 20
+
+
+def compile_schema(schema: dict[str, Any]) -> Any:
+    """A jsonschema-rs validator of an OpenAPI 3.0 schema without references, formats checked."""
+    return jsonschema_rs.Draft4Validator(_as_json_schema(schema), validate_formats=True)
+
+
+def mistakes(validator: Any, instance: Any, at: str = "") -> list[dict[str, str]]:
+    """Where and why an instance breaks a compiled schema: `{in, path, reason}` each; empty when it does
+    not."""
+    if validator.is_valid(instance):
+        return []
+    found = []
+    for error in validator.iter_errors(instance):
+        pointer = "".join(
+            "/" + str(step).replace("~", "~0").replace("/", "~1") for step in error.instance_path
+        )
+        found.append({"in": "body", "path": at + pointer or "/", "reason": _reason(error)})
+        if len(found) == MOST_MISTAKES_NAMED:
+            break
+    return found
+
+
+def invalid_body(errors: list[dict[str, str]]) -> Problem:
+    places = "1 place is wrong." if len(errors) == 1 else f"{len(errors)} places are wrong."
+    return Problem(400, "invalid-request", "The request does not fit the contract.", places, errors=errors)
+
+
+def unreadable_body(reason: str) -> Problem:
+    return Problem(
+        400,
+        "invalid-request",
+        "The request does not fit the contract.",
+        "The body is not JSON.",
+        errors=[{"in": "body", "path": "/", "reason": reason}],
+    )
+
+
+def _reason(error: Any) -> str:
+    """What is wrong, in the validator's words. They quote the value, which an answer must not do with a
+    secret one, nor with a whole object or body, which may hold one."""
+    whole = isinstance(error.instance, dict | list) or not error.instance_path
+    if any(is_secret(step) for step in error.instance_path) or (
+        whole and error.kind.name not in _KEYWORDS_NAMING_PROPERTIES
+    ):
+        return f"does not satisfy `{error.kind.name}`"
+    return _shorten(error.message)
+
+
+# Their messages name properties and quote no value.
+_KEYWORDS_NAMING_PROPERTIES = ("required", "additionalProperties")
+
+
+def _shorten(text: str, most: int = 300) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+# In OpenAPI only, or words for people.
+_NOT_VALIDATED = ("nullable", "example", "examples", "default")
+
+
+def _as_json_schema(schema: Any) -> Any:
+    """OpenAPI 3.0 says `nullable`; JSON Schema says it with a type."""
+    if isinstance(schema, list):
+        return [_as_json_schema(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    translated: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _NOT_VALIDATED or (key == "items" and schema.get(ROWS_CHECKED_ONE_BY_ONE)):
+            continue
+        if key == "properties":  # its keys are names, not keywords: a property may be called `default`
+            translated[key] = {name: _as_json_schema(inner) for name, inner in value.items()}
+        else:
+            translated[key] = value if key == "enum" else _as_json_schema(value)
+    if schema.get("nullable") is not True:
+        return translated
+    if (
+        isinstance(translated.get("type"), str)
+        and not {"enum", "allOf", "anyOf", "oneOf", "not"} & translated.keys()
+    ):
+        # Mistakes within are then named at their own place, which `anyOf` would hide.
+        return translated | {"type": [translated["type"], "null"]}
+    return {"anyOf": [translated, {"type": "null"}]}
+
+
+class _CompiledSchemas:
+    """One compiled validator for each schema object of a running contract."""
+
+    def __init__(self) -> None:
+        self._by_identity: dict[int, tuple[dict[str, Any], Any]] = {}
+
+    def of(self, schema: dict[str, Any]) -> Any:
+        known = self._by_identity.get(id(schema))
+        if known is None or known[0] is not schema:
+            known = (schema, compile_schema(schema))
+            self._by_identity[id(schema)] = known
+        return known[1]
+
+
+_compiled = _CompiledSchemas()
+
+
+class JsonBodyValidator:
+    """What Connexion calls for a JSON body: reads it whole, checks it, and hands the same bytes on."""
+
+    def __init__(
+        self, *, schema: dict[str, Any], required: bool = False, nullable: bool = False, **_unused: Any
+    ) -> None:
+        self._validator = _compiled.of(schema)
+        self._required = required
+        self._nullable = nullable
+
+    async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
+        body = b"".join([part async for part in _parts(receive)])
+        if body:
+            try:
+                document = orjson.loads(body)
+            except orjson.JSONDecodeError as error:
+                raise unreadable_body(str(error)) from None
+            if not (document is None and self._nullable):
+                errors = mistakes(self._validator, document)
+                if errors:
+                    raise invalid_body(errors)
+        elif self._required:
+            raise unreadable_body("A body is needed.")
+        return _replay(body, receive), scope
+
+
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+def _replay(body: bytes, receive: Receive) -> Callable[[], Any]:
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replayed
+
+
+def validator_map() -> dict[str, Any]:
+    """Connexion's map, with JSON bodies checked by us."""
+    bodies = VALIDATOR_MAP["body"]
+    return {
+        "body": MediaTypeDict({**bodies, "*/*json": JsonBodyValidator, "application/json": JsonBodyValidator})
+    }

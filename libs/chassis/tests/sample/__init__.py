@@ -1,0 +1,1 @@
+"""A service of two operations, to try the chassis on."""

@@ -1,0 +1,31 @@
+"""`python -m sample ROLE`."""
+
+import threading
+
+from chassis.commands import main
+from chassis.settings import ChassisSettings
+from chassis.worker import every, run_worker
+from sample.app import create_local, key_ring
+
+
+def die(_stop: threading.Event) -> None:
+    """A loop that ends its thread: SystemExit is no Exception, so nothing holds it back."""
+    raise SystemExit
+
+
+def run(settings: ChassisSettings) -> None:
+    loops = {"steady": every(0.01, lambda: None)}
+    # A name that only the tests give: which loops run is no setting of a service.
+    if settings.table_prefix == "dying-":
+        loops["dying"] = die
+    run_worker("sample-worker", settings, loops, {"shelf": lambda: None})
+
+
+main(
+    service="sample",
+    settings=ChassisSettings,
+    web="sample.asgi:app",
+    keys=key_ring,
+    create_local=create_local,
+    worker=run,
+)

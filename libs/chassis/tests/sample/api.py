@@ -1,0 +1,63 @@
+"""The sample service's operations: what a handler may do, and how it may break."""
+
+from typing import Any
+
+import flask
+import httpx
+from botocore.exceptions import ClientError, ConnectTimeoutError, ParamValidationError
+from pynamodb.exceptions import PutError
+
+from chassis.problems import Problem
+from chassis.web import caller, json_answer, parts
+
+
+def add_note(body: dict[str, Any]) -> Any:
+    parts().append(body)
+    return json_answer({"text": body["text"], "by": caller().name}, 201, {"X-Frame-Options": "SAMEORIGIN"})
+
+
+def add_notes(body: dict[str, Any]) -> Any:
+    return json_answer({"taken": len(body["notes"])})
+
+
+def post_form(body: dict[str, Any]) -> Any:
+    return json_answer(sorted(body))
+
+
+def read_note(note_id: str) -> Any:
+    return json_answer({"note_id": note_id, "by": caller().name})
+
+
+def _aws_says(code: str, status: int = 400, **more: Any) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError({**answer, **more}, "TransactWriteItems")  # type: ignore[arg-type,unused-ignore]
+
+
+def break_down(how: str) -> Any:
+    ways: dict[str, Exception] = {
+        "aws": ConnectTimeoutError(endpoint_url="http://nowhere.invalid"),
+        "table": PutError("no", cause=ConnectTimeoutError(endpoint_url="http://nowhere.invalid")),
+        "throttled": _aws_says("ThrottlingException"),
+        "server": _aws_says("Whatever", 500),
+        "conflict": _aws_says(
+            "TransactionCanceledException",
+            CancellationReasons=[{"Code": "None"}, {"Code": "TransactionConflict"}],
+        ),
+        "condition": _aws_says(
+            "TransactionCanceledException",
+            CancellationReasons=[{"Code": "ConditionalCheckFailed"}, {"Code": "TransactionConflict"}],
+        ),
+        "denied": _aws_says("AccessDeniedException"),
+        "parameters": ParamValidationError(report="Invalid type for parameter Key, value: ada@example.com"),
+        "clock": httpx.ConnectError("the clock is away"),
+        "us": RuntimeError("a mistake of ours, by ada@example.com"),
+        "unauthorized": Problem(401, "unauthorized", "Credentials are missing or not valid."),
+        "unavailable": Problem(503, "unavailable", "A part this service needs is away."),
+    }
+    if how == "gone":
+        flask.abort(410)
+    raise ways[how]
+
+
+def close_note() -> Any:
+    return json_answer({"by": caller().name})

@@ -1,0 +1,162 @@
+"""What to do with usage that no metering record holds yet: bill it, hold it, write it off, or wait."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from metering.catalogue import Product
+from metering.hours import AwsWindow, after, end_of, hour_of, start_of
+from metering.ledger import LedgerRow
+from metering.quantities import LARGEST_RECORD
+from metering.records import MeteringRecord, Source, identity_of
+from metering.subscriptions import Subscription
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When an hour is sealed, and which hours AWS takes.
+
+    Args:
+        grace: how long after its end an hour waits for late events before it is sealed.
+        window: which hours AWS takes.
+        most_sources: so that a record and its allocations fit into one DynamoDB transaction of 100 items.
+    """
+
+    grace: timedelta = timedelta(minutes=5)
+    window: AwsWindow = field(default_factory=AwsWindow)
+    most_sources: int = 90
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done. What is in none of the three lists stays open.
+
+    `held` and `write_offs` give each ledger row with the reason.
+    """
+
+    records: list[MeteringRecord] = field(default_factory=list)
+    held: list[tuple[LedgerRow, str]] = field(default_factory=list)
+    write_offs: list[tuple[LedgerRow, str]] = field(default_factory=list)
+
+
+def plan(
+    rows: Iterable[LedgerRow],
+    taken: set[str],
+    subscription: Subscription | None,
+    product: Product | None,
+    now: datetime,
+    limits: Limits,
+) -> Plan:
+    """Decide over the unbilled usage of one subscription and dimension.
+
+    Args:
+        rows: its ledger rows with something unbilled.
+        taken: the hours that already have a metering record: AWS lets the first quantity of an hour stand for
+            ever.
+        subscription: the published row; None while nobody has heard of it.
+        product: the subscription's product as the catalogue has it; usage may have been accepted before it
+            was known.
+        now: the present moment.
+        limits: of the installation and of AWS.
+
+    A row's usage goes out under its own hour if that slot is free and AWS still takes it; else it is carried
+    forward to the earliest later hour that is sealed, free and open at AWS; else it waits for such an hour.
+    """
+    unbilled = sorted((row for row in rows if row.unbilled > 0), key=lambda row: row.hour)
+    if not unbilled:
+        return Plan()
+    dimension = unbilled[0].dimension
+    reason = _why_held(subscription, product, dimension)
+    if subscription is None or reason:
+        return Plan(held=[(row, reason or "subscription_unknown") for row in unbilled])
+    if subscription.final_hour_is_over(now):
+        return Plan(write_offs=[(row, "after_final_hour") for row in unbilled])
+
+    slots: dict[str, list[Source]] = {}
+    held: list[tuple[LedgerRow, str]] = []
+    for row in unbilled:
+        if subscription.active_since and end_of(row.hour) <= subscription.active_since:
+            # Usage sent before activation is not billed, and another hour's bill is not the place for it.
+            held.append((row, "before_activation"))
+        elif _is_sealed(row.hour, subscription, now, limits):
+            _allot(row, slots, taken, subscription, now, limits)
+    return Plan(
+        records=[
+            MeteringRecord(
+                subscription_id=subscription.subscription_id,
+                dimension=dimension,
+                hour=hour,
+                timestamp=_timestamp(hour, subscription),
+                quantity=sum(source.quantity for source in sources),
+                identity=identity_of(subscription),
+                sources=tuple(sources),
+                created_at=now,
+            )
+            for hour, sources in sorted(slots.items())
+        ],
+        held=held,
+    )
+
+
+def _why_held(subscription: Subscription | None, product: Product | None, dimension: str) -> str | None:
+    """Why nothing of a subscription and dimension can be billed for now; None where it can."""
+    if subscription is None:
+        return "subscription_unknown"
+    if subscription.status in ("pending", "failed"):
+        return f"subscription_{subscription.status}"
+    if product is None:
+        # Who knows whether it is billed by usage, or from its first unit?
+        return "product_unknown"
+    if not product.is_metered:
+        return "not_metered"
+    if dimension not in product.dimensions:
+        return "unknown_dimension"
+    try:
+        identity_of(subscription)
+    except ValueError:
+        return "identity_unknown"
+    return None
+
+
+def _is_sealed(hour: str, subscription: Subscription, now: datetime, limits: Limits) -> bool:
+    """An hour is sealed after its end and the grace; the running hour of an ending subscription at once."""
+    if subscription.is_over:
+        return start_of(hour) <= now
+    return now >= end_of(hour) + limits.grace
+
+
+def _timestamp(hour: str, subscription: Subscription) -> datetime:
+    """The start of the hour; in the hour of activation that moment, because AWS refuses a time before it."""
+    start = start_of(hour)
+    since = subscription.active_since
+    return since if since and start < since < end_of(hour) else start
+
+
+def _allot(
+    row: LedgerRow,
+    slots: dict[str, list[Source]],
+    taken: set[str],
+    subscription: Subscription,
+    now: datetime,
+    limits: Limits,
+) -> None:
+    """Put a row's unbilled quantity into its own hour's slot or a later one; what fits nowhere stays open."""
+    remaining = row.unbilled
+    hour = row.hour
+    if not limits.window.takes(_timestamp(hour, subscription), now):
+        hour = max(hour, hour_of(now - limits.window.age))
+    while remaining and start_of(hour) <= now:
+        sources = slots.get(hour, [])
+        room = LARGEST_RECORD - sum(source.quantity for source in sources)
+        free = (
+            hour not in taken
+            and room > 0
+            and len(sources) < limits.most_sources
+            and limits.window.takes(_timestamp(hour, subscription), now)
+            and _is_sealed(hour, subscription, now, limits)
+        )
+        if free:
+            part = min(remaining, room)
+            slots.setdefault(hour, []).append(Source(row.hour, part))
+            remaining -= part
+        hour = after(hour)

@@ -1,0 +1,93 @@
+"""Metering records: what AWS is told for one subscription, dimension and hour, and what came of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from metering.subscriptions import Subscription
+
+
+class Outcome(StrEnum):
+    """What became of a metering record. The contract says each in a sentence."""
+
+    PLANNED = "planned"
+    BILLED = "billed"
+    DUPLICATE_CONFLICT = "duplicate_conflict"
+    NOT_SUBSCRIBED = "not_subscribed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+class Source(NamedTuple):
+    """An hour of use whose quantity (micro-units) is inside a record."""
+
+    hour: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Under which identity AWS is told. Frozen with the record: two identities in one hour bill twice."""
+
+    product_code: str
+    customer_identifier: str | None = None
+    license_arn: str | None = None
+    customer_aws_account_id: str | None = None
+
+    @property
+    def is_legacy(self) -> bool:
+        return self.license_arn is None
+
+
+def identity_of(subscription: Subscription) -> Identity:
+    """The one identity of a subscription.
+
+    Raises:
+        ValueError: the published row lacks what its generation is billed by.
+    """
+    if subscription.generation == "legacy":
+        if not subscription.customer_identifier:
+            raise ValueError(f"{subscription.subscription_id} has no customer identifier to bill.")
+        return Identity(subscription.product_code, customer_identifier=subscription.customer_identifier)
+    if not (subscription.license_arn and subscription.customer_aws_account_id):
+        raise ValueError(f"{subscription.subscription_id} has no licence and account to bill.")
+    return Identity(
+        subscription.product_code,
+        license_arn=subscription.license_arn,
+        customer_aws_account_id=subscription.customer_aws_account_id,
+    )
+
+
+@dataclass(frozen=True)
+class MeteringRecord:
+    """A frozen record. Subscription, dimension and hour are AWS's slot, in which the first quantity stands.
+
+    Args:
+        hour: the slot's hour.
+        timestamp: what is sent; the start of the hour, or of the subscription where that is later in the same
+            hour.
+        quantity: micro-units, the sum of the sources.
+        in_doubt: it may have reached AWS without an answer reaching us.
+        attempts: how often it was handed to AWS.
+    """
+
+    subscription_id: str
+    dimension: str
+    hour: str
+    timestamp: datetime
+    quantity: int
+    identity: Identity
+    sources: tuple[Source, ...]
+    created_at: datetime
+    outcome: Outcome = Outcome.PLANNED
+    reason: str | None = None
+    in_doubt: bool = False
+    attempts: int = 0
+    aws_metering_record_id: str | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def metering_record_id(self) -> str:
+        return f"{self.subscription_id}.{self.dimension}.{self.hour}"

@@ -1,0 +1,73 @@
+"""Every setting of metering. Only app.py reads them."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from chassis.settings import ChassisSettings
+from metering.hours import AwsWindow
+from metering.planning import Limits
+from metering.usage_events import AgeLimits
+
+
+class Settings(ChassisSettings):
+    metering_signals_queue: str = Field(
+        "marketplane-metering-subscription-events",
+        description="The SQS queue on which notifications says that a subscription has changed.",
+    )
+    marketplace_region: str = Field(
+        "us-east-1",
+        description="The Region whose BatchMeterUsage is called. Never change it within an hour: AWS knows "
+        "duplicates by Region, so an hour sent to two Regions is billed twice.",
+    )
+    log_shards: int = Field(
+        4, ge=1, le=1000, description="Shards of an hour of the usage log; it may be raised at any time."
+    )
+    cycle_seconds: float = Field(
+        15.0, gt=0, description="The pause between two metering cycles (fold, plan, send), in real seconds."
+    )
+    usage_max_age_hours: float = Field(
+        24.0,
+        gt=0,
+        description="An older event is refused at the door. "
+        "Usage too old for its own hour is carried forward.",
+    )
+    usage_max_ahead_seconds: float = Field(
+        60.0, ge=0, description="How far an event's time may be ahead of our clock."
+    )
+    seal_grace_seconds: float = Field(
+        300.0, ge=0, description="How long after its end an hour waits for late events before it is sealed."
+    )
+    aws_window_hours: float = Field(
+        24.0, gt=0, description="AWS refuses records this old (BatchMeterUsage as of November 2026)."
+    )
+    aws_month_end_hours: float = Field(
+        6.0, ge=0, description="How long after a month's end AWS takes the month's usage."
+    )
+    aws_window_margin_seconds: float = Field(
+        300.0, ge=0, description="How long before AWS's window closes we stop sending a record."
+    )
+    aws_calls_per_second: float = Field(
+        8.0,
+        gt=0,
+        le=10,
+        description="BatchMeterUsage calls a second; AWS allows 10 for an account and Region.",
+    )
+
+    @property
+    def age_limits(self) -> AgeLimits:
+        return AgeLimits(
+            oldest=timedelta(hours=self.usage_max_age_hours),
+            ahead=timedelta(seconds=self.usage_max_ahead_seconds),
+        )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            grace=timedelta(seconds=self.seal_grace_seconds),
+            window=AwsWindow(
+                age=timedelta(hours=self.aws_window_hours),
+                month_end=timedelta(hours=self.aws_month_end_hours),
+                margin=timedelta(seconds=self.aws_window_margin_seconds),
+            ),
+        )

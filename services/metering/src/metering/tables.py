@@ -1,0 +1,160 @@
+"""Metering's tables, and the sibling's that it reads. Rows only; what they mean stands in the rules."""
+
+from typing import Any
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    ListAttribute,
+    MapAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from chassis.auth import ApiKey
+from chassis.tables import TimeAttribute
+
+
+class SegmentRow(Model):
+    """The usage log. Append-only: nothing updates or deletes a segment."""
+
+    class Meta:
+        table_name = "usage-log"
+
+    partition = UnicodeAttribute(hash_key=True)
+    segment_id = UnicodeAttribute(range_key=True)
+    format = NumberAttribute()
+    events = NumberAttribute()
+    data = BinaryAttribute(legacy_encoding=False)
+
+
+class OpenHours(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """The hours that are still folded. Sparse: a retired hour leaves it. A few dozen items, few writes."""
+
+    class Meta:
+        index_name = "open-hours"
+        projection = KeysOnlyProjection()
+
+    open = UnicodeAttribute(hash_key=True)
+
+
+class HourRow(Model):
+    """An hour of use that has events.
+
+    `shards` is the largest shard count any writer used for it. `announcements` counts up with each writer
+    that says that it has something for the hour; an hour that was announced during its last fold is not
+    retired.
+    """
+
+    class Meta:
+        table_name = "usage-hours"
+
+    hour = UnicodeAttribute(hash_key=True)
+    shards = NumberAttribute(default=0)
+    folded_segments = NumberAttribute(default=0)
+    announcements = NumberAttribute(default=0)
+    open = UnicodeAttribute(null=True)
+    open_hours = OpenHours()
+
+
+class UnbilledRows(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """The ledger rows with something unbilled. Sparse: a row leaves it when all of it is allocated."""
+
+    class Meta:
+        index_name = "unbilled"
+        projection = KeysOnlyProjection()
+
+    unbilled = UnicodeAttribute(hash_key=True)
+    usage_key = UnicodeAttribute(range_key=True)
+
+
+class LedgerRowModel(Model):
+    """The ledger. `usage_key` is `<dimension>#<hour>`; quantities are micro-units.
+
+    `segments` is how many segments the fold had read that last wrote `metered`: an older fold never
+    overwrites a newer.
+    """
+
+    class Meta:
+        table_name = "metering-ledger"
+
+    subscription_id = UnicodeAttribute(hash_key=True)
+    usage_key = UnicodeAttribute(range_key=True)
+    metered = NumberAttribute(default=0)
+    allocated = NumberAttribute(default=0)
+    written_off = NumberAttribute(default=0)
+    written_off_reason = UnicodeAttribute(null=True)
+    conflicts = NumberAttribute(default=0)
+    segments = NumberAttribute(default=0)
+    unbilled = UnicodeAttribute(null=True)
+    unbilled_rows = UnbilledRows()
+
+
+class SourceMap(MapAttribute[str, Any]):
+    hour = UnicodeAttribute()
+    quantity = NumberAttribute()
+
+
+class DueRecords(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """The records that AWS has not answered for. Sparse: a settled record leaves it."""
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due = UnicodeAttribute(hash_key=True)
+    slot = UnicodeAttribute(range_key=True)
+
+
+class RecordRow(Model):
+    """Metering records. The key is AWS's own slot, so that a slot can never be planned twice."""
+
+    class Meta:
+        table_name = "metering-records"
+
+    subscription_id = UnicodeAttribute(hash_key=True)
+    slot = UnicodeAttribute(range_key=True)
+    timestamp = TimeAttribute()
+    quantity = NumberAttribute()
+    product_code = UnicodeAttribute()
+    customer_identifier = UnicodeAttribute(null=True)
+    license_arn = UnicodeAttribute(null=True)
+    customer_aws_account_id = UnicodeAttribute(null=True)
+    sources = ListAttribute(of=SourceMap)
+    created_at = TimeAttribute()
+    outcome = UnicodeAttribute()
+    reason = UnicodeAttribute(null=True)
+    in_doubt = BooleanAttribute(default=False)
+    attempts = NumberAttribute(default=0)
+    aws_metering_record_id = UnicodeAttribute(null=True)
+    settled_at = TimeAttribute(null=True)
+    due = UnicodeAttribute(null=True)
+    due_records = DueRecords()
+
+
+class MeteringKey(ApiKey):
+    class Meta:
+        table_name = "metering-api-keys"
+
+
+class SubscriptionRow(Model):
+    """Published by notifications (openapi/tables/subscriptions.schema.json). Read here, never written."""
+
+    class Meta:
+        table_name = "subscriptions"
+
+    subscription_id = UnicodeAttribute(hash_key=True)
+    product_code = UnicodeAttribute()
+    generation = UnicodeAttribute()
+    status = UnicodeAttribute()
+    customer_identifier = UnicodeAttribute(null=True)
+    license_arn = UnicodeAttribute(null=True)
+    customer_aws_account_id = UnicodeAttribute(null=True)
+    active_since = TimeAttribute(null=True)
+    meter_until = TimeAttribute(null=True)
+
+
+OWN: list[type[Model]] = [SegmentRow, HourRow, LedgerRowModel, RecordRow, MeteringKey]
+READ: list[type[Model]] = [SubscriptionRow]

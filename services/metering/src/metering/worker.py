@@ -1,0 +1,65 @@
+"""The worker's door: signals come in from the queue, and the cycle runs on a beat of its own."""
+
+import threading
+
+import orjson
+import structlog
+
+from chassis.queues import Message, Queue, Unreadable, consume
+from chassis.worker import Loop
+from metering.cycle import MeteringCycle
+
+log = structlog.get_logger()
+
+
+def loops(cycle: MeteringCycle, signals: Queue, pause_seconds: float) -> dict[str, Loop]:
+    """The worker's two loops.
+
+    A signal only says "look now": it wakes the cycle, so that a final hour goes out at once. A signal that is
+    lost or doubled costs time, never money, because the cycle runs on its beat all the same.
+
+    Args:
+        cycle: the metering cycle.
+        signals: the queue on which notifications says that a subscription has changed.
+        pause_seconds: the beat, in real seconds.
+    """
+    wake = threading.Event()
+
+    def on_signal(message: Message) -> None:
+        signal = read_signal(message.body)
+        log.info(
+            "A subscription has changed.", signal=signal["type"], subscription_id=signal["subscription_id"]
+        )
+        wake.set()
+
+    def run_cycles(stop: threading.Event) -> None:
+        while not stop.is_set():
+            wake.clear()
+            cycle.run()
+            _wait(wake, stop, pause_seconds)
+
+    return {"signals": lambda stop: consume(signals, on_signal, stop), "cycle": run_cycles}
+
+
+def read_signal(body: str) -> dict[str, str]:
+    """A signal as openapi/events/subscription-signal.schema.json has it; unknown members are let be.
+
+    Raises:
+        Unreadable: it is not one.
+    """
+    try:
+        signal = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Unreadable(f"Not JSON: {error}") from None
+    if not isinstance(signal, dict) or not all(
+        isinstance(signal.get(name), str) for name in ("id", "type", "time", "subscription_id")
+    ):
+        raise Unreadable("Not a subscription signal.")
+    return signal
+
+
+def _wait(wake: threading.Event, stop: threading.Event, seconds: float) -> None:
+    """Until woken or told to stop, at the most so long."""
+    for _ in range(max(1, round(seconds / 0.1))):
+        if stop.is_set() or wake.wait(timeout=min(0.1, seconds)):
+            return

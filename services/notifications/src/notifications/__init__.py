@@ -1,0 +1,1 @@
+"""Notifications: AWS sends news of a subscription; it is applied once, in any order."""

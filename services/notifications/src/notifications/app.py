@@ -1,0 +1,110 @@
+"""Assembles the service. The only file that reads settings; the outside world comes in as arguments."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import connexion
+from pynamodb.connection import Connection
+
+from chassis.auth import KeyRing
+from chassis.aws import client
+from chassis.clock import Clock
+from chassis.health import Readiness
+from chassis.outbox import relay
+from chassis.queues import Queue, consume, create_queue_with_dlq
+from chassis.tables import ask, bind, create_tables
+from chassis.web import build_web_app
+from chassis.worker import Loop, every
+from notifications.api import Api
+from notifications.catalogue import read_catalogue
+from notifications.settings import Settings
+from notifications.tables.models import TABLES, InboxRow, NotificationsKey, SignalOutbox, SubscriptionRow
+from notifications.tables.store import Store
+from notifications.worker import Worker
+
+SERVICE = "notifications"
+
+
+@dataclass(frozen=True)
+class AssembledWorker:
+    """The worker, and what its process runs."""
+
+    worker: Worker
+    loops: dict[str, Loop]
+    readiness: Readiness
+
+
+def build_web(settings: Settings, clock: Clock) -> connexion.FlaskApp:
+    """The API."""
+    return build_web_app(
+        service=SERVICE,
+        contract=settings.contracts_dir.resolve() / "notifications.yaml",
+        settings=settings,
+        keys=key_ring(settings),
+        parts=Api(clock, _retention(settings)),
+        readiness={"tables": lambda: ask(SubscriptionRow)},
+    )
+
+
+def build_worker(settings: Settings, clock: Clock, sqs: Any) -> AssembledWorker:
+    """The worker.
+
+    Args:
+        settings: names, limits and where the catalogue lies.
+        clock: the time that rules go by.
+        sqs: a boto3 `sqs` client.
+
+    Raises:
+        SystemExit: the catalogue cannot be read; the text says what to mend.
+    """
+    try:
+        catalogue = read_catalogue(settings.products_file)
+    except ValueError as error:
+        raise SystemExit(f"Cannot start. {error}") from error
+    bind(TABLES, settings)
+    store = Store(_connection(settings), settings.signal_queue_names, _retention(settings))
+    worker = Worker(store, catalogue, clock, timedelta(seconds=settings.sweep_seconds))
+    inbox = Queue(sqs, settings.notifications_queue)
+
+    @cache
+    def queue_by_name(name: str) -> Queue:
+        return Queue(sqs, name)
+
+    loops: dict[str, Loop] = {
+        f"news-{number}": lambda stop: consume(inbox, worker.handle, stop)
+        for number in range(1, settings.worker_threads + 1)
+    }
+    loops["relay"] = lambda stop: relay(SignalOutbox, queue_by_name, stop)
+    # Each second of ours, because a simulated clock may have moved on by an hour since.
+    loops["sweep"] = every(1.0, worker.sweep_when_due)
+    readiness: Readiness = {"tables": lambda: ask(InboxRow), "queue": inbox.ask, "clock": clock.now}
+    return AssembledWorker(worker, loops, readiness)
+
+
+def create_local(settings: Settings, sqs: Any | None = None) -> None:
+    """Tables and queues on a local engine. A queue that only hears our signals belongs to who reads it."""
+    bind(TABLES, settings)
+    create_tables(TABLES)
+    create_queue_with_dlq(sqs or client(settings, "sqs"), settings.notifications_queue)
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The API keys of this service."""
+    bind(TABLES, settings)
+    return KeyRing(NotificationsKey)
+
+
+def _retention(settings: Settings) -> timedelta:
+    return timedelta(days=settings.inbox_retention_days)
+
+
+def _connection(settings: Settings) -> Connection:
+    return Connection(
+        region=settings.aws_region,
+        connect_timeout_seconds=settings.aws_connect_timeout_seconds,
+        read_timeout_seconds=settings.aws_read_timeout_seconds,
+        max_retry_attempts=settings.aws_attempts - 1,
+        max_pool_connections=settings.web_threads,
+    )

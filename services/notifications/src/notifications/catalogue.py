@@ -1,0 +1,56 @@
+"""The products that this installation serves, as far as notifications needs to know them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from notifications.news import Generation, News
+
+
+@dataclass(frozen=True)
+class Product:
+    product_code: str
+    generation: Generation
+
+
+class Catalogue:
+    """Products by their product code (what events and ResolveCustomer call a product; not the `prod-` id)."""
+
+    def __init__(self, products: list[Product]) -> None:
+        self._products = {product.product_code: product for product in products}
+
+    def __len__(self) -> int:
+        return len(self._products)
+
+    def knows(self, news: News) -> bool:
+        """False where the news names a product that is not ours. Agreement events name none: their licence
+        event will."""
+        return news.facts.product_code is None or news.facts.product_code in self._products
+
+    def tells_by(self, news: News) -> bool:
+        """False where the product's own news comes by the other road. EventBridge also tells of legacy
+        products, under a licence: taken for news, it would give one buyer two subscriptions, metered
+            twice."""
+        product = self._products.get(news.facts.product_code or "")
+        return product is None or product.generation == news.generation
+
+
+def read_catalogue(file: Path) -> Catalogue:
+    """Read products.yaml.
+
+    Raises:
+        ValueError: the file is not there or not a catalogue; the text says what to mend.
+    """
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return Catalogue(
+            [
+                Product(str(product["product_code"]), Generation(product["generation"]))
+                for product in document["products"]
+            ]
+        )
+    except OSError as error:
+        raise ValueError(f"PRODUCTS_FILE {file} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"PRODUCTS_FILE {file} is not a catalogue of products: {error}.") from error

@@ -1,0 +1,159 @@
+"""The service assembled against a real local engine, with a clock that stands still."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import samples
+
+from chassis.clock import FrozenClock
+from chassis.outbox import relay_once
+from chassis.queues import Message, Queue, create_queue_with_dlq, handle_batch
+from notifications.app import build_web, build_worker, create_local, key_ring
+from notifications.settings import Settings
+from notifications.tables.models import InboxRow, NewsRow, SignalOutbox, SubscriptionRow
+from notifications.worker import Worker
+
+pytest_plugins = ["chassis.testing"]
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+NEWS_QUEUE, SIGNALS, OTHER_SIGNALS = "test-notifications", "test-signals", "test-other-signals"
+
+
+class World:
+    """The service and what surrounds it. Assembled once for all tests, since botocore's clients take long to
+    make; each test begins with empty tables and queues."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = FrozenClock(samples.T0)
+        self.sqs = boto3.client("sqs", region_name="us-east-1")
+        create_local(settings, self.sqs)
+        for name in settings.signal_queue_names:
+            create_queue_with_dlq(self.sqs, name)
+        self.assembled = build_worker(settings, self.clock, self.sqs)
+        self.worker = self.assembled.worker
+        self.queue = Queue(self.sqs, NEWS_QUEUE)
+
+    def begin(self) -> None:
+        for model in (InboxRow, NewsRow, SubscriptionRow, SignalOutbox):
+            with model.batch_write() as batch:
+                for row in model.scan(consistent_read=True):
+                    batch.delete(row)
+        for name in (NEWS_QUEUE, *self.settings.signal_queue_names):
+            for queue in (name, f"{name}-dlq"):
+                create_queue_with_dlq(self.sqs, name)
+                self.sqs.purge_queue(QueueUrl=Queue(self.sqs, queue).url)
+        self.clock.advance(seconds=(samples.T0 - self.clock.now()).total_seconds())
+        self.worker = self.another_worker()
+
+    def another_worker(self) -> Worker:
+        old = self.assembled.worker
+        return Worker(old.store, old.catalogue, self.clock, timedelta(seconds=self.settings.sweep_seconds))
+
+    def send(self, *bodies: str) -> None:
+        for body in bodies:
+            self.sqs.send_message(QueueUrl=self.queue.url, MessageBody=body)
+
+    def work_off(self) -> None:
+        """Receive and handle until the queue shows no more messages."""
+        while messages := self.queue.receive(wait_seconds=0):
+            handle_batch(self.queue, messages, self.worker.handle)
+
+    def apply(self, *bodies: str, worker: Worker | None = None) -> None:
+        """Hand messages to the worker, as the queue loop would."""
+        for number, body in enumerate(bodies):
+            message = Message(id=f"sqs-{number}", body=body, receipt="r", sent_at=samples.T0)
+            (worker or self.worker).handle(message)
+
+    def relay(self) -> None:
+        relay_once(SignalOutbox, lambda name: Queue(self.sqs, name))
+
+    def signals(self, queue: str = SIGNALS) -> list[dict[str, Any]]:
+        """What lies on a signal queue; it is gone after."""
+        found = []
+        reader = Queue(self.sqs, queue)
+        while messages := reader.receive(wait_seconds=0):
+            found += [json.loads(message.body) for message in messages]
+            reader.delete(messages)
+        return sorted(found, key=lambda signal: signal["version"])
+
+    def dead_letters(self) -> list[Message]:
+        return self.queue.dead_letters().receive(wait_seconds=0)
+
+    @staticmethod
+    def row(subscription_id: str = samples.CONCURRENT_ID) -> SubscriptionRow:
+        return SubscriptionRow.get(subscription_id, consistent_read=True)
+
+    @staticmethod
+    def inbox(notification_id: str) -> InboxRow:
+        return InboxRow.get(notification_id, consistent_read=True)
+
+    @staticmethod
+    def counts() -> dict[str, int]:
+        return {
+            model.__name__: len(list(model.scan(consistent_read=True)))
+            for model in (InboxRow, NewsRow, SubscriptionRow, SignalOutbox)
+        }
+
+    @cached_property
+    def client(self) -> Any:
+        return build_web(self.settings, self.clock).test_client()
+
+    def key(self, *scopes: str) -> dict[str, str]:
+        return {"X-API-Key": key_ring(self.settings).add("test", set(scopes))}
+
+
+@pytest.fixture(scope="session")
+def whole_world(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    products = tmp_path_factory.mktemp("catalogue") / "products.yaml"
+    products.write_text(
+        json.dumps(
+            {
+                "products": [
+                    {"product_code": samples.LEGACY_CODE, "generation": "legacy"},
+                    {"product_code": samples.CONCURRENT_CODE, "generation": "concurrent_agreements"},
+                ]
+            }
+        )
+    )
+    with pytest.MonkeyPatch.context() as environment:
+        # An account that no other run has: the engine keeps each account's tables apart.
+        environment.setenv("AWS_ACCESS_KEY_ID", str(200_000_000_000 + os.getpid()))
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        for service in ("DYNAMODB", "SQS"):
+            environment.setenv(f"AWS_ENDPOINT_URL_{service}", engine_url)
+        yield World(
+            Settings(
+                environment="test",
+                table_prefix="test-",
+                notifications_queue=NEWS_QUEUE,
+                signal_queues=f"{SIGNALS},{OTHER_SIGNALS}",
+                products_file=products,
+                contracts_dir=REPOSITORY / "openapi",
+                aws_attempts=1,
+            )
+        )
+
+
+@pytest.fixture
+def world(whole_world: World) -> World:
+    whole_world.begin()
+    return whole_world
+
+
+@pytest.fixture
+def crash() -> Callable[..., Any]:
+    """A call that ends as a killed process would: nothing after it happens."""
+
+    def killed(*_args: Any, **_kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    return killed

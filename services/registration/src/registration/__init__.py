@@ -1,0 +1,1 @@
+"""Registration: a buyer arrives with a token and leaves with an account."""

@@ -1,0 +1,14 @@
+"""`python -m registration web | create-local | add-key`."""
+
+from chassis.commands import main
+from registration.app import create_local, key_ring
+from registration.settings import Settings
+
+if __name__ == "__main__":
+    main(
+        service="registration",
+        settings=Settings,
+        web="registration.asgi:app",
+        keys=key_ring,
+        create_local=create_local,
+    )

@@ -1,0 +1,77 @@
+"""Changing and erasing a customer, each against the version that was read."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from registration.customers import Customer
+
+# Two people rarely edit one customer in the same instant; more tries than this would hide a bug.
+_TRIES = 4
+
+
+class NoSuchCustomer(Exception):
+    """Never was, or is deleted."""
+
+
+class VersionNotMet(Exception):
+    """The customer has changed since the version that the request names."""
+
+
+class ChangedTooOften(Exception):
+    """Somebody else changed the customer each time we tried."""
+
+
+class Tables(Protocol):
+    def customer(self, customer_id: str) -> Customer | None: ...
+
+    def replace_customer(self, before: Customer, after: Customer) -> bool:
+        """Write `after` if the row still has `before`'s version; False where it has not."""
+        ...
+
+
+def change(
+    tables: Tables, customer_id: str, change: Mapping[str, str | None], if_match: str | None, now: datetime
+) -> Customer:
+    """Set what the change names; what it does not name stays.
+
+    Args:
+        tables: where customers are; reads must be consistent.
+        customer_id: whose.
+        change: any of `email`, `name`, `company`.
+        if_match: the `If-Match` header.
+        now: the clock's time.
+
+    Raises:
+        NoSuchCustomer, VersionNotMet, ChangedTooOften: see there.
+    """
+    return _write(tables, customer_id, if_match, lambda customer: customer.changed(change, now))
+
+
+def erase(tables: Tables, customer_id: str, now: datetime) -> None:
+    """Erase the personal data and leave a tombstone; the claims stay as they are.
+
+    Raises:
+        NoSuchCustomer, ChangedTooOften: see there.
+    """
+    _write(tables, customer_id, None, lambda customer: customer.erased(now))
+
+
+def _write(
+    tables: Tables, customer_id: str, if_match: str | None, alter: Callable[[Customer], Customer]
+) -> Customer:
+    attempted: Customer | None = None
+    for _ in range(_TRIES):
+        before = tables.customer(customer_id)
+        if before is not None and before == attempted:
+            # Our own write, whose answer was lost and whose repetition was refused.
+            return before
+        if before is None or before.status == "deleted":
+            raise NoSuchCustomer
+        if not before.is_meant_by(if_match):
+            raise VersionNotMet
+        after = alter(before)
+        if after is before or tables.replace_customer(before, after):
+            return after
+        attempted = after
+    raise ChangedTooOften

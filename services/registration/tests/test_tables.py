@@ -1,0 +1,211 @@
+"""On the real engine: the published row, doubled submits, lost answers, an engine that is away."""
+
+import json
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import boto3
+import jsonschema
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+from conftest import OPENAPI, House, assemble, concurrent_answer
+
+from chassis.tables import bind
+from registration.catalogue import Catalogue
+from registration.settings import Settings
+from registration.tables import ALL_MODELS, ClaimRow, CustomerRow, RegistrationRow
+
+Problem = Callable[[Any], tuple[int, str]]
+
+
+def published_rows() -> list[dict[str, Any]]:
+    """The customers table as a sibling reads it."""
+    items = boto3.client("dynamodb", region_name="us-east-1").scan(TableName="marketplane-customers")["Items"]
+    read = TypeDeserializer().deserialize
+    rows = [{name: read(value) for name, value in item.items()} for item in items]
+    return [row | {"version": int(row["version"])} for row in rows]
+
+
+def test_the_published_row_keeps_its_promise_alive_and_deleted(house: House) -> None:
+    schema = json.loads((OPENAPI / "tables" / "customers.schema.json").read_text(encoding="utf-8"))
+    promise = jsonschema.Draft202012Validator(schema)
+    for example in schema["examples"]:
+        promise.validate(example)
+
+    customer_id = house.register(house.arrive("token-1"), name="Ada").json()["customer_id"]
+    (row,) = published_rows()
+    promise.validate(row)
+    assert set(row) - set(schema["properties"]) == {"private_email_key"}
+
+    house.client.delete(f"/v1/customers/{customer_id}", headers=house.operator)
+    (row,) = published_rows()
+    promise.validate(row)
+    assert set(row) <= set(schema["properties"])
+
+
+def test_two_submits_at_once_leave_one_customer(house: House) -> None:
+    for number in range(5):
+        created = house.arrive(
+            f"token-{number}", license_arn=f"arn:aws:license-manager::2:license:l-{number}"
+        )
+        start = threading.Barrier(2)
+
+        def submit(created: dict[str, Any] = created, start: threading.Barrier = start) -> Any:
+            start.wait()
+            return house.register(created)
+
+        with ThreadPoolExecutor(2) as pool:
+            answers = [one.result() for one in [pool.submit(submit), pool.submit(submit)]]
+
+        assert sorted(answer.status_code for answer in answers) == [200, 201]
+        assert answers[0].json()["customer_id"] == answers[1].json()["customer_id"]
+        assert CustomerRow.count() == ClaimRow.count() == number + 1
+
+
+def test_two_people_at_once_leave_one_customer(house: House, problem: Problem) -> None:
+    ada, eve = house.arrive("token-1"), house.arrive("token-2")
+    start = threading.Barrier(2)
+
+    def submit(registration: dict[str, Any], email: str) -> Any:
+        start.wait()
+        return house.register(registration, email=email)
+
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(submit, ada, "ada@example.com"), pool.submit(submit, eve, "eve@example.com")]
+        answers = sorted((one.result() for one in futures), key=lambda answer: answer.status_code)
+
+    assert answers[0].status_code == 201
+    assert problem(answers[1]) == (409, "subscription-already-claimed")
+    assert CustomerRow.count() == 1
+
+
+@dataclass
+class LossyEngine:
+    """Stands in front of the engine and loses, of the next transactions, the answer or the request."""
+
+    url: str = ""
+    lose: list[str] = field(default_factory=list)
+    transactions: int = 0
+
+
+@pytest.fixture
+def lossy_engine(engine_url: str) -> Iterator[LossyEngine]:
+    lossy = LossyEngine()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            fate = "none"
+            if self.headers["X-Amz-Target"].endswith("TransactWriteItems"):
+                lossy.transactions += 1
+                fate = lossy.lose.pop(0) if lossy.lose else "none"
+            if fate == "request":
+                self.close_connection = True
+                return
+            request = urllib.request.Request(engine_url, body, dict(self.headers.items()))
+            try:
+                with urllib.request.urlopen(request) as answer:
+                    status, content = answer.status, answer.read()
+            except urllib.error.HTTPError as error:
+                with error:
+                    status, content = error.code, error.read()
+            if fate == "answer":
+                self.close_connection = True
+                return
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    lossy.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield lossy
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def lossy_house(
+    house: House,
+    lossy_engine: LossyEngine,
+    settings: Settings,
+    catalogue: Catalogue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[House]:
+    """The service behind the lossy engine, on the swept tables of `house`."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", lossy_engine.url)
+    yield assemble(settings, catalogue)
+    monkeypatch.undo()
+    bind(ALL_MODELS, settings)
+
+
+@pytest.mark.parametrize("lost", ["answer", "request"])
+def test_a_lost_transaction_is_repeated_and_recognised(
+    lossy_house: House, lossy_engine: LossyEngine, lost: str
+) -> None:
+    created = lossy_house.arrive("token-1")
+    lossy_engine.lose = [lost]
+
+    answer = lossy_house.register(created)
+
+    # 201 and not 409: DynamoDB recognises the repeated request token.
+    assert answer.status_code == 201
+    assert lossy_engine.transactions == 2
+    assert CustomerRow.count() == ClaimRow.count() == 1
+
+
+@pytest.mark.parametrize(("lost", "status"), [("answer", 200), ("request", 201)])
+def test_when_every_answer_is_lost_the_next_submit_finds_out(
+    lossy_house: House, lossy_engine: LossyEngine, problem: Problem, lost: str, status: int
+) -> None:
+    created = lossy_house.arrive("token-1")
+    lossy_engine.lose = [lost, lost]
+
+    assert problem(lossy_house.register(created)) == (503, "unavailable")
+    again = lossy_house.register(created, name="Second try")
+
+    assert again.status_code == status
+    assert CustomerRow.count() == ClaimRow.count() == 1
+    assert RegistrationRow.get(created["registration_id"]).customer_id == again.json()["customer_id"]
+
+
+def test_an_engine_that_is_away_is_said_and_nothing_is_acknowledged(
+    house: House,
+    settings: Settings,
+    catalogue: Catalogue,
+    problem: Problem,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    created = house.arrive("token-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+    bind(ALL_MODELS, settings)
+    try:
+        house.marketplace.answers["token-2"] = concurrent_answer()
+        api = house.client.post("/v1/registrations", json={"registration_token": "token-2"})
+        assert problem(api) == (503, "unavailable")
+        assert api.headers["retry-after"]
+        assert problem(house.register(created)) == (503, "unavailable")
+        page = house.client.post("/register", data={"x-amzn-marketplace-token": "token-2"})
+        assert page.status_code == 503
+        assert page.headers["retry-after"]
+        assert "please try again in a moment" in page.text
+        ready = house.client.get("/readyz")
+        assert problem(ready) == (503, "unavailable")
+        assert set(ready.json()["parts"]) == {"registrations table", "claims table", "customers table"}
+    finally:
+        monkeypatch.undo()
+        bind(ALL_MODELS, settings)

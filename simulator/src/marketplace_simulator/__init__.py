@@ -1,0 +1,1 @@
+"""A small, stateful, honest AWS Marketplace that runs on a desk."""

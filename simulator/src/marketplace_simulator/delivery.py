@@ -1,0 +1,249 @@
+"""Brings due news into the seller's queues, through the local engine's SNS and SQS.
+
+1. News is kept, with its due moment, in the transaction of its cause. A crash here loses nothing.
+2. When it is due, it is published (SNS) or put on the queue (EventBridge). If that fails it stays due, its
+   channel waits behind it so that order holds, and it is tried again.
+3. It is marked as delivered after that. A crash between 2 and 3 delivers it twice with one id, as AWS may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from marketplace_simulator.clock import Clock
+from marketplace_simulator.identifiers import new_uuid
+from marketplace_simulator.news import News
+from marketplace_simulator.settings import Settings
+from marketplace_simulator.store import Store
+from marketplace_simulator.times import rfc3339_millis
+
+log = logging.getLogger(__name__)
+
+CHANNELS = ("sns", "eventbridge")
+RETRY_SECONDS = 1.0
+LOOK_SECONDS = 0.2
+
+
+class NotDelivered(Exception):
+    """The engine is away, or a queue does not exist; the message says which."""
+
+
+class Post(Protocol):
+    """The road to the seller's queues; blocking, so callers give it a thread."""
+
+    def deliver(self, news: News, subscribed_queues: list[str]) -> None: ...
+    def prepare(self, topic: str, subscribed_queues: list[str]) -> None: ...
+    def subscribe(self, topics: list[str], queue: str) -> list[str]: ...
+
+
+class LocalEngine:
+    """SNS and SQS of a local engine, by boto3. Never real AWS: without an endpoint setting nothing is sent.
+
+    The SNS envelope: an engine stamps its own clock on it, AWS the event's moment. So by default the
+    simulator writes the envelope and publishes it to a subscription with raw delivery, which puts into the
+    queue what AWS would put there without. With `SIMULATOR_SNS_ENVELOPE=engine` the engine writes it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sns_client: Any = None
+        self._sqs_client: Any = None
+        self._queue_urls: dict[str, str] = {}
+        self._topic_arns: dict[str, str] = {}
+
+    def deliver(self, news: News, subscribed_queues: list[str]) -> None:
+        """Publish or send one item of news.
+
+        Raises:
+            NotDelivered: it did not arrive. What is remembered of the engine is forgotten: it may be a new
+                one.
+        """
+        try:
+            if news.channel == "eventbridge":
+                # AWS and the engines refuse PutEvents with an `aws.` source: the event goes to the queue.
+                url = self._queue_url(self._settings.eventbridge_queue)
+                self._sqs().send_message(QueueUrl=url, MessageBody=news.body)
+            else:
+                assert news.topic is not None, "SNS news without a topic"
+                arn = self._topic(news.topic, subscribed_queues)
+                self._sns().publish(TopicArn=arn, Message=self._sns_message(news, arn))
+        except (BotoCoreError, ClientError) as error:
+            self._queue_urls.clear()
+            self._topic_arns.clear()
+            raise NotDelivered(str(error)) from error
+
+    def prepare(self, topic: str, subscribed_queues: list[str]) -> None:
+        """Make a topic and its subscriptions; doing it again changes nothing.
+
+        Raises:
+            NotDelivered: the engine is away.
+        """
+        try:
+            self._topic(topic, subscribed_queues)
+        except (BotoCoreError, ClientError) as error:
+            raise NotDelivered(str(error)) from error
+
+    def subscribe(self, topics: list[str], queue: str) -> list[str]:
+        """Subscribe a queue to topics, making the topics if need be; doing it again changes nothing.
+
+        Returns:
+            The subscriptions' ARNs, one per topic.
+
+        Raises:
+            NotDelivered: the engine is away, or has no such queue.
+        """
+        try:
+            self._queue_url(queue)
+            arns = []
+            for topic in topics:
+                topic_arn = self._sns().create_topic(Name=topic)["TopicArn"]
+                arns.append(self._subscribe(topic_arn, queue))
+            return arns
+        except (BotoCoreError, ClientError) as error:
+            raise NotDelivered(str(error)) from error
+
+    def _topic(self, name: str, subscribed_queues: list[str]) -> str:
+        if name not in self._topic_arns:
+            arn = self._sns().create_topic(Name=name)["TopicArn"]
+            for queue in subscribed_queues:
+                self._subscribe(arn, queue)
+            self._topic_arns[name] = arn
+        return self._topic_arns[name]
+
+    def _subscribe(self, topic_arn: str, queue: str) -> str:
+        attributes = self._sqs().get_queue_attributes(
+            QueueUrl=self._queue_url(queue), AttributeNames=["QueueArn"]
+        )
+        subscription: str = self._sns().subscribe(
+            TopicArn=topic_arn,
+            Protocol="sqs",
+            Endpoint=attributes["Attributes"]["QueueArn"],
+            ReturnSubscriptionArn=True,
+        )["SubscriptionArn"]
+        # Set apart from subscribing, so that an older subscription follows the setting too.
+        self._sns().set_subscription_attributes(
+            SubscriptionArn=subscription,
+            AttributeName="RawMessageDelivery",
+            AttributeValue="true" if self._settings.sns_envelope == "simulated" else "false",
+        )
+        return subscription
+
+    def _sns_message(self, news: News, topic_arn: str) -> str:
+        if self._settings.sns_envelope == "engine":
+            return news.body
+        return json.dumps(sns_envelope(news, topic_arn))
+
+    def _queue_url(self, name: str) -> str:
+        if name not in self._queue_urls:
+            self._queue_urls[name] = self._sqs().get_queue_url(QueueName=name)["QueueUrl"]
+        return self._queue_urls[name]
+
+    def _sns(self) -> Any:
+        if self._sns_client is None:
+            self._sns_client = boto3.client(
+                "sns", **self._client_arguments("SNS", self._settings.sns_endpoint)
+            )
+        return self._sns_client
+
+    def _sqs(self) -> Any:
+        if self._sqs_client is None:
+            self._sqs_client = boto3.client(
+                "sqs", **self._client_arguments("SQS", self._settings.sqs_endpoint)
+            )
+        return self._sqs_client
+
+    def _client_arguments(self, service: str, endpoint: str | None) -> dict[str, Any]:
+        if endpoint is None:
+            raise NotDelivered(f"AWS_ENDPOINT_URL_{service} is not set: there is no engine to deliver to.")
+        return {
+            "endpoint_url": endpoint,
+            "region_name": self._settings.aws_region,
+            "aws_access_key_id": self._settings.engine_access_key_id,
+            "aws_secret_access_key": self._settings.engine_secret_access_key,
+            # One short try: the courier itself tries again, and a control call must not hang.
+            "config": Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}),
+        }
+
+
+def sns_envelope(news: News, topic_arn: str) -> dict[str, str]:
+    """What SNS puts into a queue without raw delivery, stamped with the event's own moment.
+
+    `Signature` is a placeholder that no verifier accepts. `Subject` and `MessageAttributes` are left out, as
+    SNS does when a message has none.
+    """
+    host = "https://sns.us-east-1.amazonaws.com"
+    return {
+        "Type": "Notification",
+        "MessageId": news.message_id,
+        "TopicArn": topic_arn,
+        "Message": news.body,
+        "Timestamp": rfc3339_millis(news.due_at),
+        "SignatureVersion": "1",
+        "Signature": "U0lNVUxBVEVE",
+        "SigningCertURL": f"{host}/SimpleNotificationService-simulated.pem",
+        "UnsubscribeURL": f"{host}/?Action=Unsubscribe&SubscriptionArn={topic_arn}:{new_uuid()}",
+    }
+
+
+class Courier:
+    """Releases due news in its due order, channel by channel, and keeps trying."""
+
+    def __init__(self, store: Store, clock: Clock, post: Post) -> None:
+        self._store = store
+        self._clock = clock
+        self._post = post
+        # Two releases at once would deliver the same news twice.
+        self._one_at_a_time = asyncio.Lock()
+
+    async def release(self) -> bool:
+        """Deliver all that is due; whether all of it arrived."""
+        async with self._one_at_a_time:
+            return all([await self._release_channel(channel) for channel in CHANNELS])
+
+    async def prepare(self, topics: Sequence[str]) -> None:
+        """Make a product's topics if the engine is there; otherwise its first news makes them."""
+        async with self._one_at_a_time:
+            for topic in topics:
+                try:
+                    await asyncio.to_thread(self._post.prepare, topic, self._store.subscribed_queues())
+                except NotDelivered as error:
+                    log.warning("Topic %s will be made with its first news: %s", topic, error)
+
+    async def subscribe(self, topics: list[str], queue: str) -> list[str]:
+        """Subscribe a queue to topics in the engine; raises NotDelivered."""
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._post.subscribe, topics, queue)
+
+    async def run(self) -> None:
+        """Look for due news for ever: for a running clock, and for an engine that was away."""
+        while True:
+            arrived = True
+            try:
+                if self._store.waiting_news(self._clock.now()):
+                    arrived = await self.release()
+            except Exception:
+                log.exception("News could not be released; trying again.")
+                arrived = False
+            await asyncio.sleep(LOOK_SECONDS if arrived else RETRY_SECONDS)
+
+    async def _release_channel(self, channel: str) -> bool:
+        while kept := self._store.next_due(channel, self._clock.now()):
+            queues = self._store.subscribed_queues()
+            try:
+                await asyncio.to_thread(self._post.deliver, kept.news, queues)
+            except NotDelivered as error:
+                if str(error) != kept.last_error:
+                    log.warning("News %s waits: %s", kept.news.name, error)
+                self._store.mark_failed(kept.sequence, str(error))
+                return False
+            self._store.mark_delivered(kept.sequence)
+            log.info("News %s of agreement %s went out.", kept.news.name, kept.news.agreement_id)
+        return True

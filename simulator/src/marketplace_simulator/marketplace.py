@@ -1,0 +1,225 @@
+"""What a seller or a buyer does at the counter: list, buy, set up, cancel; and the clock.
+
+Both doors of people and tests (control API, storefront) come through here. Each act is one transaction that
+holds its change and its news; then whatever is due by now goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from marketplace_simulator import agreements, identifiers, news, tokens
+from marketplace_simulator.agreements import Agreement
+from marketplace_simulator.clock import Clock
+from marketplace_simulator.delivery import Courier
+from marketplace_simulator.products import Product
+from marketplace_simulator.settings import Settings
+from marketplace_simulator.store import Store
+from marketplace_simulator.times import hour_of
+
+
+class NotFound(Exception):
+    """No such product or agreement; the message says which."""
+
+
+class Conflict(Exception):
+    """What is there already does not allow this; the message says why."""
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """What the buyer's browser brings to the seller: a token, shown once and kept nowhere."""
+
+    agreement: Agreement
+    product: Product
+    registration_token: str
+    expires_at: datetime
+
+    @property
+    def form_fields(self) -> dict[str, str]:
+        """The fields of AWS's form POST to the registration page."""
+        fields = {"x-amzn-marketplace-token": self.registration_token}
+        if self.agreement.free_trial:
+            fields["x-amzn-marketplace-offer-type"] = "free-trial"
+        return fields
+
+
+class Marketplace:
+    """The acts; rules decide, the store keeps, the courier carries.
+
+    Args:
+        settings: seller's account and first moment of the clock.
+    """
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, courier: Courier) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._courier = courier
+
+    def product(self, product_code: str) -> Product:
+        """Raises NotFound."""
+        product = self._store.product(product_code)
+        if product is None:
+            raise NotFound(f"There is no product {product_code!r}.")
+        return product
+
+    def agreement(self, agreement_id: str) -> Agreement:
+        """Raises NotFound."""
+        agreement = self._store.agreement(agreement_id)
+        if agreement is None:
+            raise NotFound(f"There is no agreement {agreement_id!r}.")
+        return agreement
+
+    async def list_product(self, product: Product) -> bool:
+        """List a product, or list it anew under the same code; whether it is new.
+
+        Its SNS topics are made at once if the engine is there, else before the first news.
+
+        Raises:
+            Conflict: the entity id is another product's, or sold agreements would change their generation.
+        """
+        with self._store.transaction():
+            other = self._store.product_by_id(product.product_id)
+            if other is not None and other.product_code != product.product_code:
+                raise Conflict(f"{product.product_id} is the id of product {other.product_code}.")
+            known = self._store.product(product.product_code)
+            if (
+                known is not None
+                and (known.generation, known.pricing_model) != (product.generation, product.pricing_model)
+                and self._store.agreements(product.product_code)
+            ):
+                raise Conflict("A product that has been sold keeps its generation and its pricing model.")
+            self._store.keep_product(product)
+        await self._courier.prepare(product.topics)
+        return known is None
+
+    async def buy(
+        self,
+        product_code: str,
+        *,
+        customer_aws_account_id: str | None = None,
+        free_trial: bool = False,
+        entitlements: Mapping[str, int] | None = None,
+    ) -> HandOver:
+        """A buyer accepts the public offer and is handed a token.
+
+        Args:
+            customer_aws_account_id: 12 digits; a new account by default.
+            entitlements: units of each dimension of a contract; one of each by default.
+
+        Raises:
+            NotFound, Conflict, LifeRefused.
+        """
+        with self._store.transaction():
+            product = self.product(product_code)
+            bought = _bought(product, entitlements)
+            account = customer_aws_account_id or identifiers.new_account_id()
+            held = self._store.agreements_of_customer(product_code, None, account)
+            now = self._clock.now()
+            agreement = agreements.accept(
+                product,
+                customer_aws_account_id=account,
+                free_trial=free_trial,
+                entitlements=bought,
+                held=held,
+                now=now,
+            )
+            for earlier in held:
+                # Re-subscribed within the hour: subscribe-success comes in unsubscribe-success's place.
+                self._store.withdraw_news(earlier.agreement_id, "unsubscribe-success", now)
+            self._store.add_agreement(agreement)
+            self._store.add_news(news.of_purchase(agreement, product, self._settings.seller_account))
+            hand_over = self._hand_over(agreement, product)
+        await self._courier.release()
+        return hand_over
+
+    def set_up_again(self, agreement_id: str) -> HandOver:
+        """ "Set up your account": another token for the same purchase, and no news.
+
+        Raises:
+            NotFound, LifeRefused.
+        """
+        with self._store.transaction():
+            agreement = self.agreement(agreement_id)
+            agreements.require_set_up(agreement, self._clock.now())
+            return self._hand_over(agreement, self.product(agreement.product_code))
+
+    async def cancel(self, agreement_id: str) -> Agreement:
+        """The buyer cancels.
+
+        Raises:
+            NotFound, LifeRefused.
+        """
+        with self._store.transaction():
+            agreement = agreements.cancel(self.agreement(agreement_id), self._clock.now())
+            product = self.product(agreement.product_code)
+            self._store.keep_agreement(agreement)
+            self._store.add_news(news.of_cancellation(agreement, product, self._settings.seller_account))
+        await self._courier.release()
+        return agreement
+
+    async def move_clock(
+        self, *, now: datetime | None = None, advance_seconds: float | None = None, speed: float | None = None
+    ) -> None:
+        """Move the clock in one of its three ways; what came due has been offered when this returns.
+
+        Raises:
+            ClockRefused.
+        """
+        if now is not None:
+            self._clock.set_now(now)
+        elif advance_seconds is not None:
+            self._clock.advance(advance_seconds)
+        elif speed is not None:
+            self._clock.set_speed(speed)
+        with self._store.transaction():
+            self._store.keep_clock_state(self._clock.state)
+        await self._courier.release()
+
+    async def subscribe_queue(self, queue: str) -> list[str]:
+        """Subscribe a queue to every legacy topic, those of later products included.
+
+        Raises:
+            NotDelivered: the engine is away or has no such queue; nothing has been kept.
+        """
+        topics = [topic for product in self._store.products() for topic in product.topics]
+        subscriptions = await self._courier.subscribe(topics, queue)
+        with self._store.transaction():
+            self._store.add_subscribed_queue(queue)
+        return subscriptions
+
+    def reset(self) -> None:
+        """Forget everything and begin again, frozen, at the first moment."""
+        with self._store.transaction():
+            self._store.empty()
+            self._clock.restart(first_moment(self._settings, self._clock.real_now()))
+            self._store.keep_clock_state(self._clock.state)
+
+    def _hand_over(self, agreement: Agreement, product: Product) -> HandOver:
+        registration_token = identifiers.new_registration_token()
+        expires_at = self._clock.now() + tokens.TOKEN_LIFE
+        self._store.add_token(
+            tokens.Token(tokens.fingerprint(registration_token), agreement.agreement_id, expires_at)
+        )
+        return HandOver(agreement, product, registration_token, expires_at)
+
+
+def first_moment(settings: Settings, real_now: datetime) -> datetime:
+    """Where a new clock stands."""
+    return settings.start or hour_of(real_now)
+
+
+def _bought(product: Product, entitlements: Mapping[str, int] | None) -> dict[str, int]:
+    if product.pricing_model != "contract":
+        if entitlements:
+            raise Conflict("A subscription has no entitlements; only a contract has.")
+        return {}
+    if entitlements is None:
+        return {dimension.key: 1 for dimension in product.dimensions}
+    for dimension in entitlements:
+        if not product.has_dimension(dimension):
+            raise Conflict(f"{dimension!r} is no dimension of product {product.product_code}.")
+    return dict(entitlements)

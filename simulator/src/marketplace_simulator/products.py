@@ -1,0 +1,59 @@
+"""What a seller lists: a product, its generation, its dimensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Generation = Literal["legacy", "concurrent_agreements"]
+PricingModel = Literal["subscription", "contract"]
+GENERATIONS: tuple[Generation, ...] = get_args(Generation)
+PRICING_MODELS: tuple[PricingModel, ...] = get_args(PricingModel)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """Something that is counted; `key` is the API id that records name, case and all."""
+
+    key: str
+    title: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """A SaaS listing.
+
+    `product_code` is what ResolveCustomer answers and what legacy metering sends; `product_id` is the
+    entity id (`prod-...`) that events carry. Confusing the two is a common seller's mistake.
+    """
+
+    product_code: str
+    product_id: str
+    title: str
+    generation: Generation
+    pricing_model: PricingModel
+    dimensions: tuple[Dimension, ...]
+    registration_url: str | None = None
+
+    def has_dimension(self, key: str) -> bool:
+        return any(dimension.key == key for dimension in self.dimensions)
+
+    @property
+    def subscription_topic(self) -> str:
+        """SNS topic of every legacy product."""
+        return f"aws-mp-subscription-notification-{self.product_code}"
+
+    @property
+    def entitlement_topic(self) -> str:
+        """SNS topic that legacy contract products have besides."""
+        return f"aws-mp-entitlement-notification-{self.product_code}"
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that AWS makes for the product; concurrent agreements have none."""
+        if self.generation != "legacy":
+            return ()
+        if self.pricing_model == "contract":
+            return (self.subscription_topic, self.entitlement_topic)
+        return (self.subscription_topic,)

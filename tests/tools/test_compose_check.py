@@ -1,0 +1,45 @@
+"""docker-compose.yml runs what the Procfile runs, and the check would notice if not."""
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+
+from tools import compose_check
+from tools.stack import ROOT
+
+
+@pytest.fixture
+def containers() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return copy.deepcopy(read)
+
+
+def test_both_files_say_the_same() -> None:
+    assert compose_check.differences() == []
+
+
+def test_a_missing_process_is_named(containers: dict[str, Any]) -> None:
+    del containers["metering-worker"]
+    assert list(compose_check._differences(containers)) == [
+        "metering-worker is in the Procfile, but not in docker-compose.yml."
+    ]
+
+
+def test_a_process_too_many_is_named(containers: dict[str, Any]) -> None:
+    containers["more"] = {}
+    assert list(compose_check._differences(containers)) == [
+        "more is in docker-compose.yml, but not in the Procfile."
+    ]
+
+
+def test_another_role_and_another_variable_are_named(containers: dict[str, Any]) -> None:
+    containers["metering-worker"]["command"] = ["web"]
+    containers["metering-worker"]["environment"] = dict(
+        containers["metering-worker"]["environment"], MORE="1"
+    )
+    assert list(compose_check._differences(containers)) == [
+        "metering-worker does not run the word worker in docker-compose.yml.",
+        "metering-worker has other variables: MORE is in one place only.",
+    ]

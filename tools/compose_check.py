@@ -1,0 +1,82 @@
+"""Does docker-compose.yml run the same processes as the Procfile, in the same roles and with the same variables?"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import yaml
+
+from tools.stack import ROOT, SERVICES, Stack, procfile
+
+# What the machine gives in one case and the image in the other.
+OF_THE_MACHINE = {"PATH", "HOME", "LANG", "TMPDIR", "JAVA_HOME", "TZ"}
+OF_PYTHON = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+OF_THE_IMAGE = {"HOST", "PORT", "PRODUCTS_FILE", "CONTRACTS_DIR"}
+# In a container there is no user's AWS set-up to keep out.
+AGAINST_THE_USERS_OWN = {
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_DEFAULT_REGION",
+}
+
+
+def differences() -> list[str]:
+    """A sentence for each difference; none when the two files say the same."""
+    return list(_differences(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]))
+
+
+def _differences(containers: dict[str, Any]) -> Iterator[str]:
+    processes = procfile()
+    jobs = {
+        name for name, container in containers.items() if "marketplane.job" in container.get("labels", {})
+    }
+    for name in processes.keys() - containers.keys():
+        yield f"{name} is in the Procfile, but not in docker-compose.yml."
+    for name in containers.keys() - jobs - processes.keys():
+        yield f"{name} is in docker-compose.yml, but not in the Procfile."
+    for service in SERVICES:
+        if f"{service}-tables" not in jobs:
+            yield f"docker-compose.yml has no job {service}-tables: nobody makes the tables of {service}."
+    stack = Stack(Path(gettempdir()) / "never-started")
+    for name in processes.keys() & containers.keys():
+        container = containers[name]
+        service, _, role = name.rpartition("-")
+        if "restart" in container and role not in container.get("command", []):
+            yield f"{name} does not run the word {role} in docker-compose.yml."
+        if service not in SERVICES:
+            continue
+        if shlex.split(processes[name])[-1] != role:
+            yield f"{name} does not run the word {role} in the Procfile."
+        if container.get("image") != f"marketplane/{service}":
+            yield f"{name} does not run the image of {service}."
+        if not container.get("depends_on"):
+            yield f"{name} waits for nobody in docker-compose.yml."
+        here = (
+            set(stack.environment_of(name))
+            - OF_THE_MACHINE
+            - OF_PYTHON
+            - OF_THE_IMAGE
+            - AGAINST_THE_USERS_OWN
+        )
+        there = set(container.get("environment", {}))
+        if here != there:
+            yield f"{name} has other variables: {', '.join(sorted(here ^ there))} is in one place only."
+
+
+def main() -> int:
+    found = differences()
+    for difference in found:
+        print(difference)
+    if not found:
+        print("docker-compose.yml and Procfile run the same processes.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

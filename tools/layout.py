@@ -1,0 +1,40 @@
+"""Which file of a service is a door, a hand, or a rule. Rules are all that has no fixed name (see ARCHITECTURE.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICES = ("registration", "notifications", "metering")
+DOORS = {"api", "landing", "pages", "worker"}
+HANDS = {"tables", "marketplace", "queues"}
+ASSEMBLY = {"app", "asgi", "parts", "settings", "__main__"}
+WIRE = {"schemas", "problems"}  # messages and rows become values and back; refusals become problem documents
+# The money path has more than three files at its edges: hands on the books and the log, and the two that join hands
+# and rules step by step (a request's and the worker's), whose order and failures are their own subject.
+AT_THE_EDGE_OF = {"metering": {"books", "usage_log", "cycle", "intake", "measures"}}
+
+
+def source(service: str) -> Path:
+    return ROOT / "services" / service / "src" / service
+
+
+def modules(service: str) -> list[str]:
+    """The service's modules, dotted, without the package itself."""
+    folder = source(service)
+    paths = sorted(path for path in folder.rglob("*.py") if path.name != "__init__.py")
+    return [".".join(path.relative_to(folder).with_suffix("").parts) for path in paths]
+
+
+def is_rule(service: str, module: str) -> bool:
+    edges = DOORS | HANDS | ASSEMBLY | WIRE | AT_THE_EDGE_OF.get(service, set())
+    return not set(module.split(".")) & edges
+
+
+def rules(service: str) -> list[str]:
+    """The modules that hold the service's decisions."""
+    return [module for module in modules(service) if is_rule(service, module)]
+
+
+def rule_files(service: str) -> list[Path]:
+    return [source(service).joinpath(*module.split(".")).with_suffix(".py") for module in rules(service)]
