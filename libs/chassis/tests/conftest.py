@@ -1,10 +1,16 @@
 """A sample service on the real local engine, and what watches it: its log, and small servers on loopback."""
 
+import contextlib
+import http.client
 import io
 import json
 import logging
+import os
+import socket
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +37,7 @@ pytest_plugins = ["chassis.testing"]
 
 @dataclass
 class LoopbackServer:
-    """Answers every GET with what the test put into `answer`: (status, body)."""
+    """Answers every request with what the test put into `answer`: (status, body)."""
 
     url: str
     answer: tuple[int, bytes] = (200, b"")
@@ -53,11 +59,13 @@ def serve() -> Iterator[Callable[[], LoopbackServer]]:
                 self.end_headers()
                 self.wfile.write(body)
 
+            do_POST = do_GET
+
             def log_message(self, *_: Any) -> None: ...
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         found = LoopbackServer(f"http://127.0.0.1:{server.server_port}")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         started.append(server)
         return found
 
@@ -65,6 +73,92 @@ def serve() -> Iterator[Callable[[], LoopbackServer]]:
     for server in started:
         server.shutdown()
         server.server_close()
+
+
+class Launched:
+    """The sample service in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process = process
+        self._port = port
+
+    def _ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        try:
+            connection.request(method, path, headers=headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+        status, body = self._ask("GET", path, headers)
+        return status, json.loads(body)
+
+    def head(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        return self._ask("HEAD", path, headers)
+
+    def text(self, path: str) -> str:
+        return self._ask("GET", path)[1].decode()
+
+    def get_until(self, path: str, status: int) -> Any:
+        """Ask until that is the status; a minute is for a machine that is very busy."""
+        for _ in range(600):
+            found, body = self.get(path)
+            if found == status:
+                return body
+            time.sleep(0.1)
+        raise AssertionError(f"{path} never answered {status}.")
+
+    def raw(self, request: bytes) -> bytes:
+        """Send bytes as they are, and give all that comes back until the other side hangs up."""
+        with socket.create_connection(("127.0.0.1", self._port), timeout=20) as connection:
+            connection.sendall(request)
+            answer = b""
+            with contextlib.suppress(ConnectionResetError):
+                while part := connection.recv(65536):
+                    answer += part
+            return answer
+
+    def wait_until_it_answers(self, path: str) -> None:
+        for _ in range(600):
+            if self.process.poll() is not None:
+                raise AssertionError(f"It did not start: {self.process.communicate()}")
+            with contextlib.suppress(OSError):
+                if self._ask("GET", path)[0] == 200:
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"{path} never answered.")
+
+
+@pytest.fixture
+def launch(aws_env: str, tmp_path: Path) -> Iterator[Callable[..., Launched]]:
+    """Starts a role of the sample service on a free port, waits until `ready` answers, stops it after."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(role: str, *, ready: str, **variables: str) -> Launched:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        given = {"PYTHONPATH": str(HERE), "ENVIRONMENT": "test", "PORT": str(port), "HOST": "127.0.0.1"}
+        given["TMPDIR"] = str(tmp_path)  # gunicorn's workers share their metrics there
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sample", role],
+            env={**os.environ, "PYTHONWARNINGS": "ignore", **given, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        launched = Launched(process, port)
+        launched.wait_until_it_answers(ready)
+        return launched
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=30)
 
 
 @pytest.fixture

@@ -199,3 +199,81 @@ def test_a_request_id_is_kept_only_where_it_is_harmless(client: TestClient) -> N
         client.get("/healthz", headers={"X-Request-Id": "a b\tc<script>"}).headers["x-request-id"]
         != "a b\tc<script>"
     )
+
+
+@pytest.mark.parametrize("how", ["aws", "table", "throttled", "server", "conflict", "clock", "unavailable"])
+def test_what_may_be_asked_again_is_503_with_a_pause(
+    client: TestClient, how: str, assert_problem: AssertProblem
+) -> None:
+    answer = client.get(f"/v1/breakdowns?how={how}")
+    assert_problem(answer, 503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("how", ["condition", "denied", "parameters", "us"])
+def test_what_is_our_mistake_is_500_and_tells_the_caller_nothing(
+    client: TestClient, how: str, assert_problem: AssertProblem, log_lines: Callable[[], list[Any]]
+) -> None:
+    answer = client.get(f"/v1/breakdowns?how={how}")
+    document = assert_problem(answer, 500, "internal-error")
+    assert document["detail"] == "It has been logged; quote the instance."
+    (line,) = (line for line in log_lines() if line["level"] == "error")
+    assert line["request_id"] == document["instance"]
+    assert "Traceback" in line["exception"]
+    assert "ada@example.com" not in str(log_lines()) + answer.text
+
+
+def test_a_services_own_401_says_how_to_authenticate(
+    client: TestClient, assert_problem: AssertProblem
+) -> None:
+    answer = client.get("/v1/breakdowns?how=unauthorized")
+    assert_problem(answer, 401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_flasks_own_errors_are_problem_documents_too(
+    client: TestClient, assert_problem: AssertProblem
+) -> None:
+    assert_problem(client.get("/v1/breakdowns?how=gone"), 410, "http-410")
+
+
+@pytest.mark.parametrize("path", ["/v1/notes/a%0Ab", "/v1/notes/%0A", "/healthz%0A"])
+def test_a_line_break_in_a_path_leads_nowhere(
+    client: TestClient, operator: dict[str, str], path: str, assert_problem: AssertProblem
+) -> None:
+    """Connexion's routing ends at it and Flask's does not: it would get past the guards."""
+    for headers in (operator, {}):
+        assert_problem(client.get(path, headers=headers), 404, "not-found")
+
+
+def test_every_wrong_parameter_is_named_with_its_place(
+    client: TestClient, assert_problem: AssertProblem
+) -> None:
+    answer = client.get("/v1/breakdowns?how=never&why=because&when=now")
+    errors = assert_problem(answer, 400, "invalid-request")["errors"]
+    assert [(error["in"], error["path"]) for error in errors] == [
+        ("query", "when"),
+        ("query", "why"),
+        ("query", "how"),
+    ]
+    assert errors[2]["reason"].startswith("'never' is not one of")
+    assert "\n" not in errors[2]["reason"]
+    missing = assert_problem(client.get("/v1/breakdowns"), 400, "invalid-request")
+    assert missing["errors"][0]["path"] == "how"
+
+
+def test_the_configured_headers_are_on_every_answer_once(
+    client: TestClient, operator: dict[str, str]
+) -> None:
+    for path in ("/healthz", "/v1/nothing", "/v1/breakdowns?how=us", "/docs/", "/openapi.json", "/metrics"):
+        answer = client.get(path)
+        for name, value in (("x-content-type-options", "nosniff"), ("x-frame-options", "DENY")):
+            assert answer.headers.get_list(name) == [value], path
+        assert len(answer.headers.get_list("x-request-id")) == 1
+    own = client.post("/v1/notes", json={"text": "a"}, headers=operator)
+    assert own.headers.get_list("x-frame-options") == ["SAMEORIGIN"]
+
+
+def test_what_is_allowed_is_said_of_the_path_asked(client: TestClient) -> None:
+    assert client.delete("/v1/notes/n-1").headers["allow"] == "GET, HEAD"
+    assert client.put("/v1/notes").headers["allow"] == "POST"

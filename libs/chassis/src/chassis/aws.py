@@ -7,6 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
+from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
 from chassis.settings import ChassisSettings
 
@@ -72,9 +73,15 @@ def error_code(error: BaseException) -> str:
     return type(error).__name__
 
 
-def is_outage(error: BaseException) -> bool:
-    """True where AWS did not answer, answered 5xx, or asked us to slow down: the same call may succeed
-    later."""
+def is_outage(error: BaseException | None) -> bool:
+    """True where AWS did not answer, answered 5xx, or asked us to slow down: the same call may succeed later.
+
+    Takes boto3's errors and pynamodb's.
+    """
+    if isinstance(error, PynamoDBException):
+        error = error.cause
+    if isinstance(error, VerboseClientError) and isinstance(error.__cause__, ClientError):
+        error = error.__cause__  # pynamodb's copy has neither the status nor the cancellation reasons
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or error_code(error) in TRANSIENT_CODES or _cancelled_by_the_moment(error)
@@ -86,7 +93,6 @@ def is_outage(error: BaseException) -> bool:
 
 def _cancelled_by_the_moment(error: ClientError) -> bool:
     """True for a transaction of which nothing but a conflict or a throttle is wrong."""
-    reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])} - {
-        "None"
-    }
+    given = error.response.get("CancellationReasons", [])
+    reasons = {reason.get("Code", "None") for reason in given} - {"None"}
     return bool(reasons) and reasons <= _TRANSIENT_REASONS

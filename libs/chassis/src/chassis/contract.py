@@ -68,3 +68,19 @@ def operations(contract: dict[str, Any]) -> dict[str, dict[str, Any]]:
         for method, operation in item.items()
         if method in METHODS
     }
+
+
+def named_schema(contract: dict[str, Any], name: str) -> Any:
+    """A schema of `components` with its references to other schemas replaced, for a compiled validator."""
+    schemas = contract["components"]["schemas"]
+
+    def replaced(node: Any) -> Any:
+        if isinstance(node, list):
+            return [replaced(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            return replaced(schemas[node["$ref"].rsplit("/", 1)[1]])
+        return {key: replaced(value) for key, value in node.items()}
+
+    return replaced(schemas[name])

@@ -9,7 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import metrics
-from chassis.problems import Problem, answer
+from chassis.problems import NotFound, Problem, answer
 
 log = structlog.get_logger()
 
@@ -44,6 +44,9 @@ class RequestEnvelope:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        # Connexion writes the operation into this dictionary; made here, it is still the same one when the
+        # request is over.
+        scope.setdefault("extensions", {})
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
@@ -63,9 +66,17 @@ class RequestEnvelope:
             await send(message)
 
         try:
+            # Connexion's routing ends at a line break and Flask's does not: the request would reach Flask
+            # past every guard and check, and end in a 500.
+            if "\n" in scope["path"]:
+                await _refuse(NotFound(), request_id, send_with_id)
+                return
             limited = await self._limit(scope, receive)
             if limited is None:
-                await _too_large(self._max, request_id, send_with_id)
+                too_large = f"At most {self._max} bytes are taken."
+                await _refuse(
+                    Problem(413, "too-large", "The body is too large.", too_large), request_id, send_with_id
+                )
             else:
                 await self._app(scope, limited, send_with_id)
         except _Gone:
@@ -121,15 +132,14 @@ def _operation(scope: Scope) -> str:
     return str(routing.get("operation_id") or "unknown")
 
 
-async def _too_large(most: int, request_id: str, send: Send) -> None:
-    refusal = answer(
-        Problem(413, "too-large", "The body is too large.", f"At most {most} bytes are taken."), request_id
-    )
+async def _refuse(problem: Problem, request_id: str, send: Send) -> None:
+    """Answer by ourselves, and hang up: nobody has read the body."""
+    refusal = answer(problem, request_id)
     body = refusal.body
     await send(
         {
             "type": "http.response.start",
-            "status": 413,
+            "status": problem.status,
             "headers": [
                 (b"content-type", b"application/problem+json"),
                 (b"content-length", str(len(body)).encode()),

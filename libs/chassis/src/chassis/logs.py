@@ -117,5 +117,5 @@ def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -
         logging.getLogger(foreign).handlers.clear()
         logging.getLogger(foreign).propagate = True
     # httpx logs each URL it asks; ours ask the simulator's clock on every request.
-    for chatty in ("httpx", "httpcore", "botocore", "urllib3", "uvicorn.access"):
+    for chatty in ("httpx", "httpcore", "botocore", "pynamodb", "urllib3", "uvicorn.access", "connexion"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -18,6 +18,8 @@ log = structlog.get_logger()
 BATCH = 10
 # A failed message comes back after 2, 4, 8 … seconds, at most this many.
 LONGEST_RETRY_SECONDS = 60
+# How often a part that is away is asked whether it is back.
+READY_PAUSE_SECONDS = 5.0
 # SQS's limit of attributes on one message.
 MOST_ATTRIBUTES = 10
 
@@ -134,8 +136,8 @@ def _message(raw: dict[str, Any]) -> Message:
     )
 
 
-def handle_batch(queue: Queue, messages: list[Message], handle: Callable[[Message], None]) -> None:
-    """Handle each message by itself.
+def handle_batch(queue: Queue, messages: list[Message], handle: Callable[[Message], None]) -> int:
+    """Handle each message by itself, and return how many failed.
 
     1. `handle` returned: the message is deleted. A crash before that repeats it.
     2. `handle` raised Unreadable: it is moved to the dead-letter queue. A crash between repeats it there.
@@ -144,6 +146,7 @@ def handle_batch(queue: Queue, messages: list[Message], handle: Callable[[Messag
     A message that SQS would not let us move or postpone comes back by its visibility time-out, as in 3.
     """
     done = []
+    failed = 0
     for message in messages:
         with structlog.contextvars.bound_contextvars(message_id=message.id):
             try:
@@ -157,8 +160,10 @@ def handle_batch(queue: Queue, messages: list[Message], handle: Callable[[Messag
             except Exception:
                 log.exception("A message failed; it will come back.", receive_count=message.receive_count)
                 metrics.MESSAGES.labels(queue.name, "failed").inc()
+                failed += 1
                 _done(queue.retry_later, message)
     queue.delete(done)
+    return failed
 
 
 def _done(step: Callable[..., None], *arguments: Any) -> bool:
@@ -173,12 +178,31 @@ def _done(step: Callable[..., None], *arguments: Any) -> bool:
 
 
 def consume(
-    queue: Queue, handle: Callable[[Message], None], stop: threading.Event, wait_seconds: int = 5
+    queue: Queue,
+    handle: Callable[[Message], None],
+    stop: threading.Event,
+    wait_seconds: int = 5,
+    ready: Callable[[], object] | None = None,
 ) -> None:
-    """Receive and handle until told to stop. Errors of SQS itself are the caller's: see
-    `chassis.worker.repeat`."""
+    """Receive and handle until told to stop. Errors of SQS itself are the caller's: `chassis.worker.repeat`.
+
+    Args:
+        queue: where from.
+        handle: see `handle_batch`.
+        stop: set it to end after the batch in hand.
+        wait_seconds: how long to wait for a first message.
+        ready: raises while a part that `handle` needs is away. After a failure nothing is received before it
+            passes: an outage would use up the receipts of good messages, and SQS would call them dead.
+    """
     while not stop.is_set():
-        handle_batch(queue, queue.receive(wait_seconds=wait_seconds), handle)
+        failed = handle_batch(queue, queue.receive(wait_seconds=wait_seconds), handle)
+        while failed and ready and not stop.is_set():
+            try:
+                ready()
+                failed = 0
+            except Exception as error:
+                log.warning("A part is away; nothing is received.", queue=queue.name, error=repr(error))
+                stop.wait(READY_PAUSE_SECONDS)
 
 
 def create_queue_with_dlq(client: Any, name: str, max_receives: int = 5) -> None:

@@ -1,4 +1,4 @@
-"""Request bodies checked by a compiled validator, every mistake named with its place.
+"""Requests checked against the contract, JSON bodies by a compiled validator; every mistake has its place.
 
 Connexion's own validator is Python's jsonschema, compiled anew for each request, and reports the first
 mistake only.
@@ -10,7 +10,11 @@ from typing import Any
 import jsonschema_rs
 import orjson
 from connexion.datastructures import MediaTypeDict
+from connexion.exceptions import BadRequestProblem
 from connexion.validators import VALIDATOR_MAP
+from connexion.validators.form_data import FormDataValidator
+from connexion.validators.parameter import ParameterValidator
+from jsonschema import ValidationError
 from starlette.types import Message, Receive, Scope
 
 from chassis.logs import is_secret
@@ -170,9 +174,63 @@ def _replay(body: bytes, receive: Receive) -> Callable[[], Any]:
     return replayed
 
 
+class Parameters(ParameterValidator):  # type: ignore[misc]
+    """Checks path, query, headers and cookies as Connexion does, but names every one that is wrong."""
+
+    def validate_request(self, request: Any) -> None:
+        errors = []
+        # An exploded object of parameters says that whatever comes is taken.
+        open_query = any(one["schema"].get("type") == "object" for one in self.parameters.get("query", []))
+        if self.strict_validation and not open_query:
+            for name in sorted(self.validate_query_parameter_list(request, self.security_query_params)):
+                errors.append({"in": "query", "path": name, "reason": "There is no such parameter."})
+        for place in ("query", "path", "header", "cookie"):
+            for parameter in self.parameters.get(place, []):
+                if place == "query" and parameter["schema"].get("type") == "object":
+                    continue  # Connexion would look for one parameter of that name
+                wrong = getattr(self, f"validate_{place}_parameter")(parameter, request)
+                if wrong:
+                    # A cookie travels in a header. Neither is quoted: they carry sessions and keys.
+                    silent = place in ("header", "cookie") or is_secret(parameter["name"])
+                    reason = "does not fit its schema" if silent else wrong.splitlines()[0]
+                    where = "header" if place == "cookie" else place
+                    errors.append({"in": where, "path": parameter["name"], "reason": reason})
+        if errors:
+            raise invalid_body(
+                [
+                    {name: _shorten(text) for name, text in error.items()}
+                    for error in errors[:MOST_MISTAKES_NAMED]
+                ]
+            )
+
+
+class FormValidator(FormDataValidator):  # type: ignore[misc]
+    """Checks a form as Connexion does, but quotes nothing: forms bring registration tokens."""
+
+    def _validate_params_strictly(self, data: dict[str, Any]) -> None:
+        # Connexion refuses every field that is not named, even where the schema is open: a field that AWS
+        # adds to its form one day would stop every buyer.
+        if self._schema.get("additionalProperties", True) is False:
+            super()._validate_params_strictly(data)
+
+    def _validate(self, body: Any) -> None:
+        try:
+            super()._validate(body)
+        except BadRequestProblem as refusal:
+            wrong = refusal.__context__
+            if not isinstance(wrong, ValidationError):
+                raise
+            path = "".join(f"/{step}" for step in wrong.absolute_path) or "/"
+            reason = f"does not satisfy `{wrong.validator}`"
+            raise invalid_body([{"in": "body", "path": path, "reason": reason}]) from None
+
+
 def validator_map() -> dict[str, Any]:
-    """Connexion's map, with JSON bodies checked by us."""
+    """Connexion's map, with parameters, forms and JSON bodies checked by us."""
     bodies = VALIDATOR_MAP["body"]
-    return {
-        "body": MediaTypeDict({**bodies, "*/*json": JsonBodyValidator, "application/json": JsonBodyValidator})
+    ours = {
+        "*/*json": JsonBodyValidator,
+        "application/json": JsonBodyValidator,
+        "application/x-www-form-urlencoded": FormValidator,
     }
+    return {"parameter": Parameters, "body": MediaTypeDict({**bodies, **ours})}

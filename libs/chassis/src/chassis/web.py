@@ -24,8 +24,8 @@ from chassis.auth import BearerTokens, Caller, KeyRing, security_map
 from chassis.aws import is_outage
 from chassis.contract import METHODS, load_contract, operations
 from chassis.envelope import RequestEnvelope
-from chassis.health import Readiness
 from chassis.problems import Problem, Unavailable, answer
+from chassis.readiness import Readiness
 from chassis.settings import ChassisSettings
 from chassis.validation import validator_map
 
@@ -172,9 +172,8 @@ def _allowed_methods(document: dict[str, Any]) -> list[tuple[list[str], str]]:
 def _as_problem(error: Exception, request: ConnexionRequest, allowed: list[tuple[list[str], str]]) -> Problem:
     if isinstance(error, Problem):
         return error
-    cause = error.cause if isinstance(error, PynamoDBException) else error
-    if cause is not None and is_outage(cause):
-        log.warning("AWS is away.", error=repr(cause))
+    if is_outage(error):
+        log.warning("AWS is away.", error=repr(error))
         return Unavailable("A part of AWS that this service needs did not answer, or asked us to slow down.")
     if isinstance(error, httpx.HTTPError):  # only the clock is asked by httpx
         log.warning("The clock is away.", error=repr(error))

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from chassis import metrics
-from chassis.health import Readiness, ask_parts
+from chassis.readiness import Readiness, ask_parts
 from chassis.settings import ChassisSettings
 
 log = structlog.get_logger()
