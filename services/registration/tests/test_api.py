@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from conftest import LICENSE_ARN, OTHER_LICENSE_ARN, House, legacy_answer
 
+from chassis.tables import encode_cursor
 from registration import subscription_ids
 from registration.resolve_refusals import Refusal, TokenNotResolved
 from registration.tables import RegistrationRow, SubscriptionRow
@@ -268,6 +269,26 @@ def test_customers_are_listed_by_page_email_and_subscription(house: House) -> No
 )
 def test_queries_that_do_not_fit(house: House, problem: Problem, query: str) -> None:
     answer = house.client.get(f"/v1/customers?{query}", headers=house.operator)
+    assert problem(answer) == (400, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    ("query", "key"),
+    [
+        ("", {"subscription_id": {"S": "sub_1"}}),
+        ("", {"customer_id": {"N": "1"}}),
+        ("", {"customer_id": {"S": "cus_1"}, "private_email_key": {"S": "a@example.com"}}),
+        ("email=a@example.com&", {"customer_id": {"S": "cus_1"}}),
+        (
+            "email=a@example.com&",
+            {"customer_id": {"S": "cus_1"}, "private_email_key": {"S": "b@example.com"}},
+        ),
+    ],
+)
+def test_the_cursor_of_another_list_is_refused(
+    house: House, problem: Problem, query: str, key: dict[str, Any]
+) -> None:
+    answer = house.client.get(f"/v1/customers?{query}cursor={encode_cursor(key)}", headers=house.operator)
     assert problem(answer) == (400, "invalid-request")
 
 

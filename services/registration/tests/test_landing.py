@@ -139,6 +139,13 @@ def test_opened_without_a_session_the_page_is_friendly(house: House) -> None:
     assert "support@seller.example" in page.text
 
 
+def test_a_form_that_did_not_arrive_is_a_page_too(house: House) -> None:
+    land(house)
+    page = house.client.post("/register/customer")
+    assert page.status_code == 403
+    assert "text/html" in page.headers["content-type"]
+
+
 @pytest.mark.parametrize("cookie", ["forged", "reg_a.b.c", ""])
 def test_a_forged_cookie_opens_nothing(house: House, cookie: str) -> None:
     page = house.client.get("/register", headers={"Cookie": f"registration={cookie}"})
@@ -187,7 +194,8 @@ def test_what_aws_may_add_one_day_does_not_stop_a_buyer(house: House) -> None:
     house.marketplace.answers["token-2"] = concurrent_answer()
     with_query = house.client.post("/register?utm_source=aws", data={TOKEN_FIELD: "token-2"})
     assert with_query.status_code == 303
-    assert house.client.get("/register?utm_source=aws").status_code == 200
+    for query in ("utm_source=aws", "others=1", "a=1&a=2&b"):
+        assert house.client.get(f"/register?{query}").status_code == 200
 
 
 def test_a_trial_is_kept_and_said(house: House) -> None:

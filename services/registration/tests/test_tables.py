@@ -12,13 +12,15 @@ from typing import Any
 import boto3
 import jsonschema
 import pytest
-from boto3.dynamodb.types import TypeDeserializer
+import yaml
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from conftest import OPENAPI, House, assemble, concurrent_answer
+from pynamodb.connection import Connection
 
 from chassis.tables import bind
 from registration.catalogue import Catalogue
 from registration.settings import Settings
-from registration.tables import ALL_MODELS, ClaimRow, CustomerRow, RegistrationRow
+from registration.tables import ALL_MODELS, ClaimRow, CustomerRow, RegistrationRow, SubscriptionRow, Tables
 
 Problem = Callable[[Any], tuple[int, str]]
 
@@ -46,6 +48,31 @@ def test_the_published_row_keeps_its_promise_alive_and_deleted(house: House) -> 
     (row,) = published_rows()
     promise.validate(row)
     assert set(row) <= set(schema["properties"])
+
+
+def test_the_siblings_published_row_is_read_as_its_promise_says(house: House) -> None:
+    schema = json.loads((OPENAPI / "tables" / "subscriptions.schema.json").read_text(encoding="utf-8"))
+    write = TypeSerializer().serialize
+    client = boto3.client("dynamodb", region_name="us-east-1")
+    tables = Tables(Connection(region="us-east-1"))
+    assert schema["examples"]
+    for example in schema["examples"]:
+        item = {name: write(value) for name, value in example.items()}
+        client.put_item(TableName="marketplane-subscriptions", Item=item)
+        found = tables.published_subscriptions([example["subscription_id"]])[example["subscription_id"]]
+        assert (found.product_code, found.status, found.access) == (
+            example["product_code"],
+            example["status"],
+            example["access"],
+        )
+    # Every word that the row may hold has its place in our own answer.
+    ours = yaml.safe_load((OPENAPI / "registration.yaml").read_text(encoding="utf-8"))["components"][
+        "schemas"
+    ]
+    for name in ("status", "access"):
+        held = ours["HeldSubscription"]["properties"][name]
+        words = held.get("enum") or ours["Access"]["enum"]
+        assert set(schema["properties"][name]["enum"]) == set(words)
 
 
 def test_two_submits_at_once_leave_one_customer(house: House) -> None:
@@ -208,4 +235,21 @@ def test_an_engine_that_is_away_is_said_and_nothing_is_acknowledged(
         assert set(ready.json()["parts"]) == {"registrations table", "claims table", "customers table"}
     finally:
         monkeypatch.undo()
+        bind(ALL_MODELS, settings)
+
+
+def test_without_the_siblings_table_registering_goes_on_and_access_is_not_guessed(
+    house: House, settings: Settings, problem: Problem
+) -> None:
+    SubscriptionRow.Meta.table_name = "a-table-that-is-not-there"
+    SubscriptionRow._connection = None
+    try:
+        registered = house.register(house.arrive("token-1"))
+        assert registered.status_code == 201
+        read = house.client.get(registered.headers["location"], headers=house.operator)
+        assert problem(read) == (503, "unavailable")
+        house.client.post("/register", data={"x-amzn-marketplace-token": "token-1"})
+        assert house.client.get("/register").status_code == 200
+        assert house.client.get("/readyz").status_code == 200
+    finally:
         bind(ALL_MODELS, settings)

@@ -9,9 +9,9 @@ from pynamodb.connection import Connection
 from chassis import aws
 from chassis.auth import KeyRing
 from chassis.clock import Clock, clock_for
-from chassis.contract import load_contract
-from chassis.health import Readiness
+from chassis.contract import load_contract, named_schema
 from chassis.queues import Queue, create_queue_with_dlq
+from chassis.readiness import Readiness
 from chassis.tables import ask, bind, create_tables
 from chassis.web import build_web_app
 from chassis.worker import run_worker
@@ -59,9 +59,8 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
     books = build_books(settings)
     catalogue = read_catalogue(settings.products_file)
     contract = settings.contracts_dir / "metering.yaml"
-    schemas = load_contract(contract)["components"]["schemas"]
     intake = Intake(
-        _inlined(schemas["UsageEvent"], schemas),
+        named_schema(load_contract(contract), "UsageEvent"),
         build_usage_log(settings, clock),
         books,
         catalogue,
@@ -131,14 +130,3 @@ def _readiness(clock: Clock) -> Readiness:
         "subscriptions": lambda: ask(tables.SubscriptionRow),
         "clock": clock.now,
     }
-
-
-def _inlined(schema: Any, schemas: dict[str, Any]) -> Any:
-    """A schema of the contract with its references to other schemas replaced."""
-    if isinstance(schema, list):
-        return [_inlined(item, schemas) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
-    return {key: _inlined(value, schemas) for key, value in schema.items()}

@@ -8,14 +8,13 @@ from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, TransactWriteError, UpdateError
 from pynamodb.transactions import TransactWrite
 
+from chassis.aws import error_code
 from chassis.tables import read_page
 from metering.fold import HourUsage
 from metering.ledger import LedgerRow
 from metering.records import Identity, MeteringRecord, Outcome, Source
 from metering.subscriptions import Subscription
-from metering.tables import LedgerRowModel, RecordRow, SourceMap, SubscriptionRow
-
-_LOST_RACE = "ConditionalCheckFailedException"
+from metering.tables import LedgerRowModel, RecordRow, SourceMap, SubscriptionRow, is_lost_race
 
 # Why a transaction of ours may be cancelled because another worker was quicker, or is at it right now.
 _LOST_RACES = {"ConditionalCheckFailed", "TransactionConflict"}
@@ -56,7 +55,7 @@ class Books:
                     condition=LedgerRowModel.segments.does_not_exist() | (LedgerRowModel.segments < segments),
                 )
             except UpdateError as error:
-                if error.cause_response_code != _LOST_RACE:
+                if not is_lost_race(error):
                     raise
 
     def unbilled(self) -> dict[tuple[str, str], list[LedgerRow]]:
@@ -78,8 +77,8 @@ class Books:
     ) -> tuple[list[LedgerRow], dict[str, Any] | None]:
         """One page of them, and where to go on."""
         within = _within(subscription_id, dimension, LedgerRowModel.usage_key)
-        found: Any = LedgerRowModel.query(*within, page_size=limit, last_evaluated_key=key)
-        rows, last = read_page(found)
+        model: Any = LedgerRowModel
+        rows, last = read_page(model.query(*within, page_size=limit, last_evaluated_key=key))
         return [_ledger_row(row) for row in rows], last
 
     def clear_unbilled(self, row: LedgerRow) -> None:
@@ -89,7 +88,7 @@ class Books:
                 [LedgerRowModel.unbilled.remove()], condition=_unchanged(row)
             )
         except UpdateError as error:
-            if error.cause_response_code != _LOST_RACE:
+            if not is_lost_race(error):
                 raise
 
     def write_off(self, row: LedgerRow, reason: str) -> bool:
@@ -104,7 +103,7 @@ class Books:
                 condition=_unchanged(row),
             )
         except UpdateError as error:
-            if error.cause_response_code != _LOST_RACE:
+            if not is_lost_race(error):
                 raise
             return False
         return True
@@ -268,7 +267,7 @@ def _lost_to_another(error: TransactWriteError) -> bool:
     Any other reason must not pass in silence: a record that DynamoDB never takes would be planned anew in
     each cycle, and never billed.
     """
-    if error.cause_response_code != "TransactionCanceledException":
+    if error.cause is None or error_code(error.cause) != "TransactionCanceledException":
         return False
     return all(reason is None or reason.code in _LOST_RACES for reason in error.cancellation_reasons)
 
@@ -278,7 +277,7 @@ def _changed(row: RecordRow, actions: list[Any], condition: Any) -> bool:
     try:
         row.update(actions, condition=condition)
     except UpdateError as error:
-        if error.cause_response_code != _LOST_RACE:
+        if not is_lost_race(error):
             raise
         return False
     return True

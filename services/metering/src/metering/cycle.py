@@ -74,7 +74,12 @@ class MeteringCycle:
         """
         failures: list[Exception] = []
         for step in (self.fold_open_hours, self.plan_unbilled, self.send_due):
-            failures += step()
+            try:
+                failures += step()
+            except Exception as error:
+                # Not even the list of what is to do could be read. What was frozen must go out all the same.
+                log.exception("A step of the metering cycle failed; the others go on.", step=step.__name__)
+                failures.append(error)
         if failures:
             raise ExceptionGroup("The metering cycle could not do everything.", failures)
         measures.LAST_CYCLE.set(time.time())

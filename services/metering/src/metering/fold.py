@@ -33,12 +33,14 @@ def fold(events: Iterable[UsageEvent]) -> dict[tuple[str, str], HourUsage]:
     metered: dict[tuple[str, str], int] = {}
     conflicts: dict[tuple[str, str], int] = {}
     for event in events:
-        known = first.setdefault((event.source, event.id), event)
-        booked = (known.subscription_id, known.dimension)
-        if known is event:
+        known = first.get((event.source, event.id))
+        if known is None:
+            first[event.source, event.id] = event
+            booked = (event.subscription_id, event.dimension)
             metered[booked] = metered.get(booked, 0) + event.quantity
         elif known != event and event not in conflicting:
             conflicting.add(event)
             metered.setdefault((event.subscription_id, event.dimension), 0)
+            booked = (known.subscription_id, known.dimension)
             conflicts[booked] = conflicts.get(booked, 0) + 1
     return {key: HourUsage(quantity, conflicts.get(key, 0)) for key, quantity in metered.items()}

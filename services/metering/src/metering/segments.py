@@ -8,7 +8,6 @@ the machine's own nanoseconds decide, and within one request the segment's place
 
 import hashlib
 import secrets
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,13 +46,20 @@ def partition_of(hour: str, shard: int) -> str:
     return f"{hour}#{shard:03d}"
 
 
-def pack(events: list[UsageEvent], shards: int, now: datetime) -> list[Segment]:
-    """Pack events into as few segments as their hours, shards and size allow."""
+def pack(events: list[UsageEvent], shards: int, now: datetime, nanoseconds: int) -> list[Segment]:
+    """Pack events into as few segments as their hours, shards and size allow.
+
+    Args:
+        events: of one request, in their order.
+        shards: into how many shards an hour is spread.
+        now: the moment of acceptance by the one clock.
+        nanoseconds: the machine's own, for the order of requests within one moment of that clock.
+    """
     groups: dict[tuple[str, int], list[UsageEvent]] = defaultdict(list)
     for event in events:
         groups[event.hour, shard_of(event.subscription_id, shards)].append(event)
     sized = [(hour, shard, rows) for (hour, shard), group in groups.items() for rows in _sized(group)]
-    moment = f"{rfc3339(now)}#{time.time_ns():016x}"
+    moment = f"{rfc3339(now)}#{nanoseconds:016x}"
     return [
         Segment(
             partition=partition_of(hour, shard),

@@ -10,10 +10,12 @@ from pynamodb.attributes import (
     NumberAttribute,
     UnicodeAttribute,
 )
+from pynamodb.exceptions import PynamoDBException
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chassis.auth import ApiKey
+from chassis.aws import error_code
 from chassis.tables import TimeAttribute
 
 
@@ -154,6 +156,15 @@ class SubscriptionRow(Model):
     customer_aws_account_id = UnicodeAttribute(null=True)
     active_since = TimeAttribute(null=True)
     meter_until = TimeAttribute(null=True)
+
+
+def is_lost_race(error: PynamoDBException) -> bool:
+    """True where a condition kept a write from being made.
+
+    Not by pynamodb's own `cause_response_code`: it fails itself where the cause is a connection that was
+    lost.
+    """
+    return error.cause is not None and error_code(error.cause) == "ConditionalCheckFailedException"
 
 
 OWN: list[type[Model]] = [SegmentRow, HourRow, LedgerRowModel, RecordRow, MeteringKey]

@@ -13,7 +13,7 @@ from chassis.clock import Clock
 from chassis.problems import Unavailable
 from metering.hours import end_of
 from metering.segments import Segment, pack, partition_of, unpack
-from metering.tables import HourRow, SegmentRow
+from metering.tables import HourRow, SegmentRow, is_lost_race
 from metering.usage_events import AgeLimits, UsageEvent
 
 log = structlog.get_logger()
@@ -72,7 +72,7 @@ class UsageLog:
         Raises:
             Unavailable: not everything could be written; nothing may be acknowledged.
         """
-        segments = pack(events, self._shards, self._clock.now())
+        segments = pack(events, self._shards, self._clock.now(), time.time_ns())
         hours = {segment.hour for segment in segments}
         for hour in hours - self._announced:
             self._announce(hour)
@@ -166,5 +166,5 @@ def _unless_overtaken(hour: str, actions: list[Any], condition: Any) -> None:
     try:
         HourRow(hour).update(actions, condition=condition)
     except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if not is_lost_race(error):
             raise

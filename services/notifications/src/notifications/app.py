@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from threading import Event
 from typing import Any
 
 import connexion
@@ -11,9 +12,9 @@ from pynamodb.connection import Connection
 from chassis.auth import KeyRing
 from chassis.aws import client
 from chassis.clock import Clock
-from chassis.health import Readiness
 from chassis.outbox import relay
 from chassis.queues import Queue, consume, create_queue_with_dlq
+from chassis.readiness import Readiness
 from chassis.tables import ask, bind, create_tables
 from chassis.web import build_web_app
 from chassis.worker import Loop, every
@@ -72,14 +73,16 @@ def build_worker(settings: Settings, clock: Clock, sqs: Any) -> AssembledWorker:
     def queue_by_name(name: str) -> Queue:
         return Queue(sqs, name)
 
-    loops: dict[str, Loop] = {
-        f"news-{number}": lambda stop: consume(inbox, worker.handle, stop)
-        for number in range(1, settings.worker_threads + 1)
-    }
+    readiness: Readiness = {"tables": lambda: ask(InboxRow), "queue": inbox.ask, "clock": clock.now}
+
+    def take_news(stop: Event) -> None:
+        # Not while a part is away: an outage would use up the receipts of good news, and SQS would bury it.
+        consume(inbox, worker.handle, stop, ready=lambda: [ask_part() for ask_part in readiness.values()])
+
+    loops: dict[str, Loop] = {f"news-{number}": take_news for number in range(1, settings.worker_threads + 1)}
     loops["relay"] = lambda stop: relay(SignalOutbox, queue_by_name, stop)
     # Each second of ours, because a simulated clock may have moved on by an hour since.
     loops["sweep"] = every(1.0, worker.sweep_when_due)
-    readiness: Readiness = {"tables": lambda: ask(InboxRow), "queue": inbox.ask, "clock": clock.now}
     return AssembledWorker(worker, loops, readiness)
 
 

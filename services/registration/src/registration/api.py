@@ -13,6 +13,7 @@ from registration import customer_changes
 from registration.arriving import arrive
 from registration.catalogue import Catalogue
 from registration.customers import Customer
+from registration.log_sentences import say_arrived, say_registered
 from registration.parts import Parts, SessionHolder, the_parts
 from registration.problems import NAMED_ERRORS, problem_of
 from registration.registering import register
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 P = ParamSpec("P")
 
 
-def names_errors(operation: Callable[P, flask.Response]) -> Callable[P, flask.Response]:
+def _names_errors(operation: Callable[P, flask.Response]) -> Callable[P, flask.Response]:
     """Turn an error of the rules into the problem that stands for it."""
 
     @wraps(operation)
@@ -44,7 +45,7 @@ def names_errors(operation: Callable[P, flask.Response]) -> Callable[P, flask.Re
     return with_problems
 
 
-@names_errors
+@_names_errors
 def create_registration(body: dict[str, Any]) -> flask.Response:
     parts = the_parts()
     registration, session = arrive(
@@ -58,35 +59,35 @@ def create_registration(body: dict[str, Any]) -> flask.Response:
     )
     say_arrived(registration)
     return json_answer(
-        registration_answer(registration, parts.catalogue) | {"session_secret": parts.seal.seal(session)},
+        _registration_answer(registration, parts.catalogue) | {"session_secret": parts.seal.seal(session)},
         201,
         {"Location": f"/v1/registrations/{registration.registration_id}", "Cache-Control": "no-store"},
     )
 
 
-@names_errors
+@_names_errors
 def get_registration(registration_id: str) -> flask.Response:
     parts = the_parts()
     registration = _reachable(registration_id, parts)
     if isinstance(caller(), SessionHolder) and registration.expired(parts.now()):
         raise RegistrationExpired
-    return json_answer(registration_answer(registration, parts.catalogue))
+    return json_answer(_registration_answer(registration, parts.catalogue))
 
 
-@names_errors
+@_names_errors
 def register_customer(registration_id: str, body: dict[str, Any]) -> flask.Response:
     parts = the_parts()
     registration = _reachable(registration_id, parts)
     registered = register(parts.tables, registration, CustomerDetailsSchema().load(body), parts.now())
     if registered.created:
         say_registered(registered.registration)
-    answer = registration_answer(registered.registration, parts.catalogue)
+    answer = _registration_answer(registered.registration, parts.catalogue)
     if registered.created:
         return json_answer(answer, 201, {"Location": f"/v1/customers/{answer['customer_id']}"})
     return json_answer(answer)
 
 
-@names_errors
+@_names_errors
 def list_customers(
     email: str | None = None, subscription_id: str | None = None, limit: int = 50, cursor: str | None = None
 ) -> flask.Response:
@@ -104,7 +105,7 @@ def list_customers(
     return json_answer({"items": _customer_answers(active, parts), "next_cursor": following})
 
 
-@names_errors
+@_names_errors
 def get_customer(customer_id: str) -> flask.Response:
     parts = the_parts()
     customer = parts.tables.customer(customer_id)
@@ -113,7 +114,7 @@ def get_customer(customer_id: str) -> flask.Response:
     return _customer_answer(customer, parts)
 
 
-@names_errors
+@_names_errors
 def change_customer(customer_id: str, body: dict[str, Any]) -> flask.Response:
     parts = the_parts()
     customer = customer_changes.change(
@@ -127,7 +128,7 @@ def change_customer(customer_id: str, body: dict[str, Any]) -> flask.Response:
     return _customer_answer(customer, parts)
 
 
-@names_errors
+@_names_errors
 def delete_customer(customer_id: str) -> flask.Response:
     parts = the_parts()
     customer_changes.erase(parts.tables, customer_id, parts.now())
@@ -135,31 +136,11 @@ def delete_customer(customer_id: str) -> flask.Response:
     return flask.Response(status=204)
 
 
-def registration_answer(registration: Registration, catalogue: Catalogue) -> dict[str, Any]:
+def _registration_answer(registration: Registration, catalogue: Catalogue) -> dict[str, Any]:
     product_code = registration.purchase.product_code
     answer: dict[str, Any] = RegistrationSchema().dump(registration)
     answer["product"] = {"product_code": product_code, "title": catalogue.title_of(product_code)}
     return answer
-
-
-def say_arrived(registration: Registration) -> None:
-    log.info(
-        "A buyer arrived; the token was resolved.",
-        registration_id=registration.registration_id,
-        subscription_id=registration.purchase.subscription_id,
-        product_code=registration.purchase.product_code,
-        agreement_id=registration.purchase.agreement_id,
-        status=registration.status,
-    )
-
-
-def say_registered(registration: Registration) -> None:
-    log.info(
-        "A buyer registered; the subscription is claimed.",
-        registration_id=registration.registration_id,
-        subscription_id=registration.purchase.subscription_id,
-        customer_id=registration.customer_id,
-    )
 
 
 def _reachable(registration_id: str, parts: Parts) -> Registration:

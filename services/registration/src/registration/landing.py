@@ -5,9 +5,10 @@ from typing import Any
 import flask
 from marshmallow import ValidationError
 
-from chassis.problems import Problem
-from registration.api import say_arrived, say_registered
+from chassis.problems import Problem, Unavailable
 from registration.arriving import arrive
+from registration.customers import Customer
+from registration.log_sentences import say_arrived, say_registered
 from registration.pages import for_people, page
 from registration.parts import Parts, the_parts
 from registration.registering import register
@@ -15,7 +16,7 @@ from registration.registrations import Registration, RegistrationExpired
 from registration.resolve_refusals import Refusal, TokenNotResolved
 from registration.schemas import CustomerFormSchema
 from registration.sessions import Session
-from registration.subscription_access import held_by
+from registration.subscription_access import HeldSubscription, held_by
 
 _TOKEN_FIELD = "x-amzn-marketplace-token"
 _OFFER_TYPE_FIELD = "x-amzn-marketplace-offer-type"
@@ -110,7 +111,7 @@ def _account_page(registration: Registration, parts: Parts) -> flask.Response:
     if customer is None or customer.status == "deleted" or not registration.made_the_customer:
         # Whoever landed again proves the purchase, not that they are the person who registered it.
         customer = None
-    held = held_by([customer], parts.tables, parts.catalogue)[customer.customer_id] if customer else []
+    access = _access_to(registration.purchase.subscription_id, customer, parts) if customer else None
     product = parts.catalogue.find(registration.purchase.product_code)
     return page(
         "registered.html",
@@ -119,10 +120,17 @@ def _account_page(registration: Registration, parts: Parts) -> flask.Response:
         customer=customer,
         customer_id=registration.customer_id,
         subscription_id=registration.purchase.subscription_id,
-        access=next(
-            (one for one in held if one.subscription_id == registration.purchase.subscription_id), None
-        ),
+        access=access,
     )
+
+
+def _access_to(subscription_id: str, customer: Customer, parts: Parts) -> HeldSubscription | None:
+    try:
+        held = held_by([customer], parts.tables, parts.catalogue)[customer.customer_id]
+    except Unavailable:
+        # The buyer has registered and must see so; without the sibling's table access has just not come yet.
+        return None
+    return next((one for one in held if one.subscription_id == subscription_id), None)
 
 
 def _offer_type(text: str) -> str | None:

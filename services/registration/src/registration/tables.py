@@ -2,13 +2,14 @@
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Literal, cast
 
+import structlog
 from pynamodb.attributes import ListAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, PutError, PynamoDBException, TransactWriteError
+from pynamodb.exceptions import DoesNotExist, GetError, PutError, PynamoDBException, TransactWriteError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
@@ -16,13 +17,15 @@ from pynamodb.transactions import TransactWrite
 from chassis.auth import ApiKey
 from chassis.aws import error_code
 from chassis.problems import Unavailable
-from chassis.tables import TimeAttribute, decode_cursor, encode_cursor, read_page
+from chassis.tables import TimeAttribute, decode_cursor, encode_cursor, foreign_cursor, read_page
 from registration.catalogue import Generation
 from registration.claims import Claim
 from registration.customers import Customer, email_key
 from registration.registrations import Registration, RegistrationExpired
 from registration.resolved_purchase import ResolvedPurchase
 from registration.subscription_access import Access, PublishedSubscription
+
+log = structlog.get_logger()
 
 # An expired registration stays readable for this long, so that a late buyer hears "expired" and not
 # "unknown", and support can look up what a buyer quotes. Then DynamoDB's TTL removes it.
@@ -200,7 +203,7 @@ class Tables:
                 filter_condition=CustomerRow.status == "active",
                 limit=limit,
                 page_size=limit,
-                last_evaluated_key=decode_cursor(cursor),
+                last_evaluated_key=_going_on(cursor, {"customer_id": None}),
             )
         )
         return [_customer(row) for row in rows], encode_cursor(last)
@@ -209,16 +212,30 @@ class Tables:
         self, email: str, limit: int, cursor: str | None
     ) -> tuple[list[Customer], str | None]:
         """One page of the customers with this e-mail address. The index lags the table by a moment."""
+        key = email_key(email)
+        shape = {"customer_id": None, "private_email_key": key}
         rows, last = read_page(
             CustomerRow.by_email.query(
-                email_key(email), limit=limit, page_size=limit, last_evaluated_key=decode_cursor(cursor)
+                key, limit=limit, page_size=limit, last_evaluated_key=_going_on(cursor, shape)
             )
         )
         return [_customer(row) for row in rows], encode_cursor(last)
 
     def published_subscriptions(self, subscription_ids: Iterable[str]) -> dict[str, PublishedSubscription]:
-        """What notifications says of these subscriptions now; those without news are left out."""
-        rows = SubscriptionRow.batch_get(subscription_ids, consistent_read=True)
+        """What notifications says of these subscriptions now; those without news are left out.
+
+        Raises:
+            Unavailable: the sibling's table is not there. To answer "denied" would lock out who has paid.
+        """
+        try:
+            rows = list(SubscriptionRow.batch_get(subscription_ids, consistent_read=True))
+        except GetError as error:
+            if _code(error) != "ResourceNotFoundException":
+                raise
+            log.error(
+                "The table of subscriptions is not there: is notifications deployed, is TABLE_PREFIX right?"
+            )
+            raise Unavailable("The table of subscriptions is not there.") from error
         return {
             row.subscription_id: PublishedSubscription(
                 subscription_id=row.subscription_id,
@@ -233,6 +250,27 @@ class Tables:
 def _code(error: PynamoDBException) -> str | None:
     # Not pynamodb's own `cause_response_code`: it fails where the cause is a connection that was lost.
     return error_code(error.cause) if error.cause else None
+
+
+def _going_on(cursor: str | None, shape: Mapping[str, str | None]) -> dict[str, Any] | None:
+    """The key of a cursor that this list gave. DynamoDB refuses some other keys; from others it would go on
+    somewhere else.
+
+    Args:
+        cursor: as it came.
+        shape: the attributes of the list's keys, each with its value where all keys of the list share one.
+
+    Raises:
+        Problem: 400, another list gave it, or nobody.
+    """
+    key = decode_cursor(cursor)
+    if key is not None and (
+        key.keys() != shape.keys()
+        or any(key[name] != {"S": value} for name, value in shape.items() if value is not None)
+        or any(value.keys() != {"S"} for value in key.values())
+    ):
+        raise foreign_cursor()
+    return key
 
 
 def _get(model: type[Model], key: str) -> Any:

@@ -1,0 +1,95 @@
+"""Which records share a call."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metering.batches import ATTEMPTS_IN_COMPANY, RECORDS_PER_CALL, batches
+from metering.records import Identity, MeteringRecord, Source
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LEGACY, LICENCE = (
+    Identity("5legacy", customer_identifier="X01"),
+    Identity("74", license_arn="arn:a:b", customer_aws_account_id="1"),
+)
+
+
+def record(
+    number: int, identity: Identity = LICENCE, *, attempts: int = 0, in_doubt: bool = False
+) -> MeteringRecord:
+    return MeteringRecord(
+        subscription_id=f"sub_{number}",
+        dimension="gpu_hours",
+        hour="2026-11-22T10",
+        timestamp=NOON - timedelta(minutes=number),
+        quantity=1,
+        identity=identity,
+        sources=(Source("2026-11-22T10", 1),),
+        created_at=NOON,
+        attempts=attempts,
+        in_doubt=in_doubt,
+    )
+
+
+def urgency(one: MeteringRecord) -> datetime:
+    return one.timestamp
+
+
+RECORDS = st.lists(
+    st.builds(
+        record,
+        st.integers(0, 10_000),
+        st.sampled_from(
+            [LEGACY, LICENCE, replace(LICENCE, product_code="75"), replace(LEGACY, product_code="74")]
+        ),
+        attempts=st.integers(0, 6),
+        in_doubt=st.booleans(),
+    ),
+    max_size=120,
+    unique_by=lambda one: one.metering_record_id,
+)
+
+
+@given(RECORDS)
+def test_every_record_is_in_one_call_of_its_own_kind(records: list[MeteringRecord]) -> None:
+    calls = batches(records, urgency)
+    assert sorted(one.metering_record_id for call in calls for one in call) == sorted(
+        one.metering_record_id for one in records
+    )
+    for call in calls:
+        assert 1 <= len(call) <= RECORDS_PER_CALL
+        assert len({(one.identity.product_code, one.identity.is_legacy) for one in call}) == 1
+        assert [urgency(one) for one in call] == sorted(urgency(one) for one in call)
+
+
+def test_prior_art_09_more_than_25_are_several_calls() -> None:
+    assert [len(call) for call in batches([record(number) for number in range(60)], urgency)] == [25, 25, 10]
+
+
+def test_the_most_urgent_call_goes_first() -> None:
+    calls = batches([record(1), record(9, LEGACY), record(5)], urgency)
+    assert [[one.subscription_id for one in call] for call in calls] == [["sub_9"], ["sub_5", "sub_1"]]
+
+
+def test_who_is_in_doubt_again_and_again_goes_last_and_alone() -> None:
+    suspect = record(9, attempts=ATTEMPTS_IN_COMPANY, in_doubt=True)
+    calls = batches([suspect, record(1), record(2)], urgency)
+    assert [[one.subscription_id for one in call] for call in calls] == [["sub_2", "sub_1"], ["sub_9"]]
+
+
+def test_prior_art_07_a_long_outage_makes_no_suspects() -> None:
+    throttled = [record(number, attempts=400) for number in range(50)]
+    assert [len(call) for call in batches(throttled, urgency)] == [25, 25]
+
+
+def test_25_of_our_longest_records_are_less_than_a_megabyte() -> None:
+    longest = {
+        "Timestamp": 1_800_000_000.123456,
+        "Dimension": "d" * 255,
+        "CustomerAWSAccountId": "9" * 255,
+        "LicenseArn": "a" * 1200,
+        "QuantityAsDecimal": "9" * 17,
+    }
+    assert len(str(longest).encode()) * RECORDS_PER_CALL < 1_000_000

@@ -1,0 +1,72 @@
+"""A mistake in the catalogue stops the start with a sentence."""
+
+from pathlib import Path
+
+import pytest
+from house import PRODUCTS_YAML
+
+from metering.catalogue import read_catalogue
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_it_knows_what_is_metered(tmp_path: Path) -> None:
+    file = tmp_path / "products.yaml"
+    file.write_text(PRODUCTS_YAML)
+    catalogue = read_catalogue(file)
+    legacy, contract = catalogue.product("5legacy"), catalogue.product("74contract")
+    assert legacy
+    assert legacy.is_metered
+    assert legacy.dimensions == {"gpu_hours", "requests"}
+    assert contract
+    assert not contract.is_metered
+    assert catalogue.product("nobody's") is None
+    assert catalogue.has_dimension("seats")
+    assert not catalogue.has_dimension("Seats")
+
+
+def test_the_catalogue_of_this_repository_is_read() -> None:
+    assert read_catalogue(ROOT / "products.yaml").products
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "names no product"),
+        ("products: []", "names no product"),
+        ("[]", "names no product"),
+        ("products: {a: b}", "names no product"),
+        ("products: [", "cannot be read"),
+        ("products: [{pricing_model: subscription, dimensions: []}]", "product 1: 'product_code' is missing"),
+        ("products: [{product_code: a, dimensions: []}]", "'pricing_model' is missing"),
+        ("products: [{product_code: a, pricing_model: subscription}]", "'dimensions' is missing"),
+        (
+            "products: [{product_code: a, pricing_model: subscription, dimensions: [gpu]}]",
+            "not of the right kind",
+        ),
+        (
+            "products: [{product_code: a, pricing_model: subscription, dimensions: null}]",
+            "not of the right kind",
+        ),
+        ("products: [a]", "not of the right kind"),
+        (
+            "products: [{product_code: a, pricing_model: contract_with_consumption, dimensions: []}]",
+            "from its first unit",
+        ),
+        (
+            "products: [{product_code: a, pricing_model: contract, dimensions: []},"
+            " {product_code: a, pricing_model: contract, dimensions: []}]",
+            "stands there twice",
+        ),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "products.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=says):
+        read_catalogue(file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere\.yaml cannot be read"):
+        read_catalogue(tmp_path / "nowhere.yaml")

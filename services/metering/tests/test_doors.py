@@ -1,0 +1,452 @@
+"""The HTTP door, through the contract: shapes, refusals, scopes; only what is durable is acknowledged."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from house import CONTRACT, House, at
+from shelf_marketplace import URL
+from wire import Wire, dynamodb_refuses
+
+from chassis.auth import KeyRing
+from metering.app import build_web
+from metering.settings import Settings
+from metering.tables import MeteringKey, SegmentRow
+
+EVENTS = "/v1/usage-events"
+
+
+class HousesClock:
+    """The clock of whichever test is running: the application is made once, because that takes long."""
+
+    house: House
+
+    def now(self) -> datetime:
+        return self.house.clock.now()
+
+
+@pytest.fixture(scope="module")
+def web(settings: Settings) -> tuple[Any, HousesClock]:
+    clock = HousesClock()
+    return build_web(settings, clock), clock
+
+
+@pytest.fixture
+def client(web: tuple[Any, HousesClock], house: House) -> Any:
+    """The web process as if it had just started, on the house's tables and clock."""
+    app, clock = web
+    clock.house = house
+    # What it remembers of the tables was of another test's.
+    app.app.extensions["marketplane"].parts.intake._usage_log = house.usage_log
+    return app.test_client()
+
+
+@pytest.fixture
+def keys(house: House) -> dict[str, dict[str, str]]:
+    ring = KeyRing(MeteringKey)
+    return {
+        scope: {"X-API-Key": ring.add(scope, {scope})}
+        for scope in ("usage:write", "usage:read", "operator", "buyer")
+    }
+
+
+@pytest.fixture
+def post(client: Any, keys: dict[str, dict[str, str]]) -> Callable[..., Any]:
+    def send(*events: Any, **more: Any) -> Any:
+        return client.post(EVENTS, json={"events": list(events)}, headers=keys["usage:write"], **more)
+
+    return send
+
+
+@pytest.fixture
+def get(client: Any, keys: dict[str, dict[str, str]]) -> Callable[..., Any]:
+    def ask(path: str, **query: Any) -> Any:
+        return client.get(path, params=query, headers=keys["usage:read"])
+
+    return ask
+
+
+def slug(answer: Any) -> tuple[int, str]:
+    """Status and slug of a problem document."""
+    assert answer.headers["content-type"].startswith("application/problem+json"), answer.text
+    document = answer.json()
+    assert document["status"] == answer.status_code
+    assert document["title"]
+    return answer.status_code, document["type"].removeprefix("https://marketplane.dev/problems/")
+
+
+# Usage in
+# -------------------------------------------------------------------------------------------------------
+
+
+def test_all_taken_is_202(house: House, post: Callable[..., Any]) -> None:
+    sub = house.buy()
+    answer = post(house.event(sub, "0.25"), house.event(sub, quantity=1200))
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "refused": []})
+    house.clock.advance(hours=2)
+    house.run()
+    assert house.billed(sub) == "1200.25"
+
+
+def test_a_good_event_beside_bad_ones_is_207_and_they_are_named(
+    house: House, post: Callable[..., Any]
+) -> None:
+    sub, contract = house.buy(), house.buy(CONTRACT)
+    good = house.event(sub)
+    bad = [
+        (good | {"dimension": "tokns"}, "unknown_dimension", "/dimension"),
+        (good | {"time": "2026-11-22T12:00:00Z"}, "time_in_future", "/time"),
+        (good | {"time": "2026-11-01T12:00:00Z"}, "too_old", "/time"),
+        (good | {"time": "2026-11-22T10:00:00"}, "invalid_event", "/time"),
+        (good | {"time": "yesterday"}, "invalid_event", "/time"),
+        (good | {"subscription_id": contract, "dimension": "seats"}, "not_metered", "/subscription_id"),
+        (good | {"subscription_id": "sub_x"}, "invalid_event", "/subscription_id"),
+        (good | {"quantity": 0.5}, "invalid_event", "/quantity"),
+        (good | {"quantity": 1.0}, "invalid_event", "/quantity"),
+        (good | {"quantity": True}, "invalid_event", "/quantity"),
+        (good | {"quantity": "1e3"}, "invalid_event", "/quantity"),
+        (good | {"quantity": "1.0000001"}, "invalid_event", "/quantity"),
+        (good | {"quantity": -1}, "invalid_event", "/quantity"),
+        (good | {"quantity": None}, "invalid_event", "/quantity"),
+        (good | {"id": ""}, "invalid_event", "/id"),
+        (good | {"source": "x" * 129}, "invalid_event", "/source"),
+        (good | {"nobody": "knows"}, "invalid_event", ""),
+        ({name: value for name, value in good.items() if name != "id"}, "invalid_event", ""),
+        ([], "invalid_event", ""),
+        (None, "invalid_event", ""),
+        ("text", "invalid_event", ""),
+    ]
+    answer = post(good, *[event for event, _, _ in bad])
+    assert answer.status_code == 207
+    body = answer.json()
+    assert body["accepted"] == 1
+    assert [(one["index"], one["reason"], one["path"]) for one in body["refused"]] == [
+        (place, reason, f"/events/{place}{path}") for place, (_, reason, path) in enumerate(bad, start=1)
+    ]
+    assert body["refused"][0].items() >= {"source": good["source"], "id": good["id"]}.items()
+    assert all(one["detail"] for one in body["refused"])
+
+
+def test_none_taken_is_400_and_nothing_is_kept(house: House, post: Callable[..., Any]) -> None:
+    event = house.event(house.buy(), dimension="tokns")
+    answer = post(event, event)
+    assert slug(answer) == (400, "no-event-accepted")
+    assert [error["path"] for error in answer.json()["errors"]] == [
+        "/events/0/dimension",
+        "/events/1/dimension",
+    ]
+    assert list(SegmentRow.scan()) == []
+
+
+def test_usage_of_an_unknown_subscription_is_taken(house: House, post: Callable[..., Any]) -> None:
+    assert post(house.event(house.buy(known=False))).status_code == 202
+
+
+def test_an_unknown_subscription_is_asked_for_once_a_batch(
+    house: House, post: Callable[..., Any], wire: Wire
+) -> None:
+    sub = house.buy(known=False)
+    post(house.event(sub))
+    wire.operations.clear()
+    assert post(*[house.event(sub) for _ in range(200)]).status_code == 202
+    assert wire.operations == ["GetItem", "BatchWriteItem"]
+
+
+def test_a_thousand_are_taken_and_one_more_is_not(house: House, post: Callable[..., Any]) -> None:
+    event = house.event(house.buy())
+    assert post(*[event | {"id": str(number)} for number in range(1000)]).json()["accepted"] == 1000
+    assert slug(post(*[event] * 1001)) == (400, "invalid-request")
+    assert slug(post()) == (400, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"events": {}}',
+        b'{"events": [1], "more": 1}',
+        b"{}",
+        b"\xff",
+        b'{"events": [NaN]}',
+    ],
+)
+def test_what_is_no_batch_is_400(client: Any, keys: dict[str, dict[str, str]], body: bytes) -> None:
+    answer = client.post(
+        EVENTS, content=body, headers=keys["usage:write"] | {"content-type": "application/json"}
+    )
+    assert answer.status_code == 400
+    assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+def test_another_content_type_is_415(client: Any, keys: dict[str, dict[str, str]]) -> None:
+    headers = keys["usage:write"] | {"content-type": "text/plain"}
+    assert slug(client.post(EVENTS, content=b'{"events": []}', headers=headers)) == (
+        415,
+        "unsupported-media-type",
+    )
+
+
+def test_too_large_a_body_is_413(client: Any, keys: dict[str, dict[str, str]], settings: Settings) -> None:
+    headers = keys["usage:write"] | {"content-type": "application/json"}
+    answer = client.post(EVENTS, content=b" " * (settings.max_body_bytes + 1), headers=headers)
+    assert slug(answer) == (413, "too-large")
+
+
+# Who may
+# --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scopes"),
+    [
+        ("POST", EVENTS, {"usage:write"}),
+        ("GET", "/v1/usage?subscription_id=sub_aaaaaaaaaaaaaaaaaaaaaaaaab", {"usage:read", "operator"}),
+        ("GET", "/v1/metering-records", {"usage:read", "operator"}),
+        ("GET", "/v1/balance?subscription_id=sub_aaaaaaaaaaaaaaaaaaaaaaaaab", {"usage:read", "operator"}),
+    ],
+)
+def test_prior_art_23_every_operation_is_guarded_by_its_scope(
+    client: Any, house: House, keys: dict[str, dict[str, str]], method: str, path: str, scopes: set[str]
+) -> None:
+    body = {"json": {"events": [house.event(house.buy())]}} if method == "POST" else {}
+    assert slug(client.request(method, path, **body)) == (401, "unauthorized")
+    assert slug(client.request(method, path, headers={"X-API-Key": "mpk_a_b"}, **body)) == (
+        401,
+        "unauthorized",
+    )
+    for scope, headers in keys.items():
+        answer = client.request(method, path, headers=headers, **body)
+        if scope in scopes:
+            assert answer.status_code in (200, 202)
+        else:
+            assert slug(answer) == (403, "forbidden")
+
+
+# Nothing durable, nothing acknowledged
+# --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "BatchWriteItem", "GetItem"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url=URL),
+        ReadTimeoutError(endpoint_url=URL),
+        "ProvisionedThroughputExceededException",
+        "InternalServerError",
+    ],
+)
+def test_prior_art_10_without_the_log_nothing_is_acknowledged(
+    house: House, post: Callable[..., Any], wire: Wire, operation: str, error: Exception | str
+) -> None:
+    sub = house.buy()
+    event = house.event(sub)
+
+    def fail(name: str, call: Callable[[], Any]) -> Any:
+        if name != operation:
+            return call()
+        if isinstance(error, Exception):
+            raise error
+        return dynamodb_refuses(error)
+
+    wire.meddle = fail
+    answer = post(event)
+    assert slug(answer) == (503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    wire.meddle = None
+    assert list(SegmentRow.scan()) == []
+    assert post(event).status_code == 202
+    house.clock.advance(hours=2)
+    house.run()
+    assert house.billed(sub) == "1"
+
+
+@pytest.mark.parametrize("path", ["/v1/usage", "/v1/metering-records", "/v1/balance"])
+def test_reading_without_the_tables_is_503(
+    house: House, get: Callable[..., Any], wire: Wire, path: str
+) -> None:
+    sub = house.buy()
+    get(path, subscription_id=sub)
+
+    def away(name: str, call: Callable[[], Any]) -> Any:
+        raise EndpointConnectionError(endpoint_url=URL)
+
+    wire.meddle = away
+    assert slug(get(path, subscription_id=sub)) == (503, "unavailable")
+
+
+def test_readiness_names_the_part_that_is_away(client: Any, house: House, wire: Wire) -> None:
+    assert client.get("/readyz").status_code == 200
+
+    def away(name: str, call: Callable[[], Any]) -> Any:
+        raise EndpointConnectionError(endpoint_url=URL)
+
+    wire.meddle = away
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert set(answer.json()["parts"]) == {"usage log", "ledger", "subscriptions", "clock"}
+    assert client.get("/healthz").status_code == 200
+
+
+# Reading
+# --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def five_hours(house: House) -> Iterator[str]:
+    """A subscription with five billed hours, its usage of each one more than of the one before."""
+    sub = house.buy()
+    for hour in range(5):
+        house.use(sub, str(hour + 1))
+        house.clock.advance(hours=1)
+    house.clock.advance(minutes=5)
+    house.run()
+    return sub
+
+
+def pages(get: Callable[..., Any], path: str, **query: Any) -> list[list[dict[str, Any]]]:
+    found = []
+    cursor = None
+    while True:
+        answer = get(path, **query, **({"cursor": cursor} if cursor else {}))
+        assert answer.status_code == 200, answer.text
+        found.append(answer.json()["items"])
+        cursor = answer.json()["next_cursor"]
+        if cursor is None:
+            return found
+
+
+def test_usage_is_read_page_by_page(five_hours: str, get: Callable[..., Any]) -> None:
+    found = pages(get, "/v1/usage", subscription_id=five_hours, limit=2)
+    assert all(len(page) <= 2 for page in found)
+    rows = [row for page in found for row in page]
+    assert [row["quantity"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert rows[0] == {
+        "subscription_id": five_hours,
+        "dimension": "gpu_hours",
+        "hour": "2026-11-22T10:00:00.000000Z",
+        "quantity": "1",
+        "conflicting_events": 0,
+    }
+
+
+def test_records_are_read_page_by_page(five_hours: str, get: Callable[..., Any], house: House) -> None:
+    found = pages(get, "/v1/metering-records", subscription_id=five_hours, limit=2)
+    rows = [row for page in found for row in page]
+    assert [row["hour"][11:13] for row in rows] == ["10", "11", "12", "13", "14"]
+    assert [row["outcome"] for row in rows] == ["billed"] * 5
+    first = rows[0]
+    assert first["metering_record_id"] == f"{five_hours}.gpu_hours.2026-11-22T10"
+    assert (
+        first["aws_metering_record_id"]
+        == house.aws.slots[house.identities[five_hours], "gpu_hours", "2026-11-22T10"][1]
+    )
+    assert first["sources"] == [{"hour": "2026-11-22T10:00:00.000000Z", "quantity": "1"}]
+    assert (first["attempts"], first["reason"], first["quantity"]) == (1, None, "1")
+
+
+def test_records_of_all_subscriptions_and_of_one_outcome(
+    five_hours: str, get: Callable[..., Any], house: House
+) -> None:
+    other = house.buy()
+    del house.aws.buyers[house.identities[other]]
+    house.use(other)
+    house.clock.advance(hours=2)
+    house.run()
+    everything = [row for page in pages(get, "/v1/metering-records", limit=4) for row in page]
+    assert sorted(row["outcome"] for row in everything) == ["billed"] * 5 + ["not_subscribed"]
+    refused = [
+        row for page in pages(get, "/v1/metering-records", limit=4, outcome="not_subscribed") for row in page
+    ]
+    assert [row["subscription_id"] for row in refused] == [other]
+    assert slug(get("/v1/metering-records", outcome="lost")) == (400, "invalid-request")
+
+
+def test_the_balance_is_told(five_hours: str, get: Callable[..., Any], house: House) -> None:
+    house.use(five_hours, "7.5")
+    house.use(five_hours, "2", dimension="requests", time=at("22T12:00"))
+    house.cycle.fold_open_hours()
+    answer = get("/v1/balance", subscription_id=five_hours)
+    none = dict.fromkeys(("planned", "held", "conflicting", "written_off"), "0")
+    assert answer.json() == {
+        "subscription_id": five_hours,
+        "dimensions": [
+            {
+                "dimension": "gpu_hours",
+                "accepted": "22.5",
+                "open": "7.5",
+                "billed": "15",
+                "balanced": True,
+                "reasons": [],
+            }
+            | none,
+            {
+                "dimension": "requests",
+                "accepted": "2",
+                "open": "2",
+                "billed": "0",
+                "balanced": True,
+                "reasons": [],
+            }
+            | none,
+        ],
+    }
+    one = get("/v1/balance", subscription_id=five_hours, dimension="requests").json()
+    assert [row["dimension"] for row in one["dimensions"]] == ["requests"]
+
+
+def test_a_row_that_cannot_be_billed_is_no_reason_to_fail(house: House, get: Callable[..., Any]) -> None:
+    sub = house.buy()
+    house.publish(sub, customer_aws_account_id=None)
+    house.use(sub, "2")
+    house.clock.advance(hours=2)
+    house.run()
+    (found,) = get("/v1/balance", subscription_id=sub).json()["dimensions"]
+    assert found["reasons"] == [{"kind": "held", "reason": "identity_unknown", "quantity": "2"}]
+
+
+def test_a_subscription_without_usage_has_empty_lists(house: House, get: Callable[..., Any]) -> None:
+    sub = house.buy()
+    assert get("/v1/usage", subscription_id=sub).json() == {"items": [], "next_cursor": None}
+    assert get("/v1/metering-records", subscription_id=sub).json() == {"items": [], "next_cursor": None}
+    assert get("/v1/balance", subscription_id=sub).json() == {"subscription_id": sub, "dimensions": []}
+
+
+def test_a_cursor_of_another_list_is_400(five_hours: str, get: Callable[..., Any]) -> None:
+    usage = get("/v1/usage", subscription_id=five_hours, limit=2).json()["next_cursor"]
+    records = get("/v1/metering-records", subscription_id=five_hours, limit=2).json()["next_cursor"]
+    assert slug(get("/v1/usage", subscription_id=five_hours, cursor=records)) == (400, "invalid-request")
+    assert slug(get("/v1/metering-records", subscription_id=five_hours, cursor=usage)) == (
+        400,
+        "invalid-request",
+    )
+
+
+@pytest.mark.parametrize("cursor", ["x", "bm90IGpzb24", "e30", "W10", "eyJhIjp7IlMiOiJiIn19", "%00", "é"])
+def test_what_is_no_cursor_is_400(five_hours: str, get: Callable[..., Any], cursor: str) -> None:
+    assert slug(get("/v1/usage", subscription_id=five_hours, cursor=cursor)) == (400, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/v1/usage", {}),
+        ("/v1/usage", {"subscription_id": "sub_x"}),
+        ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "limit": 0}),
+        ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "limit": 101}),
+        ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "limit": "many"}),
+        ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "dimension": "a b"}),
+        ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "nobody": "knows"}),
+        ("/v1/balance", {}),
+        ("/v1/metering-records", {"limit": 101}),
+    ],
+)
+def test_a_wrong_query_is_400(
+    house: House, get: Callable[..., Any], path: str, query: dict[str, Any]
+) -> None:
+    assert get(path, **query).status_code == 400
