@@ -81,7 +81,7 @@ def test_behaviour_05_the_redirect_is_a_form_post_and_a_trial_says_so(seller):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     body = f"product_code={product['product_code']}".encode()
     paid = seller.http("POST", "/storefront/subscribe", body, form).body.decode()
-    trial = seller.http("POST", "/storefront/subscribe", body + b"&free_trial=yes", form).body.decode()
+    trial = seller.http("POST", "/storefront/subscribe", body + b"&offer=free_trial", form).body.decode()
     for page in (paid, trial):
         assert 'method="post" action="http://127.0.0.1:9/register"' in page
         assert 'name="x-amzn-marketplace-token"' in page

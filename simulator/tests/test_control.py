@@ -25,7 +25,7 @@ def test_the_contract_is_valid_and_names_every_route():
         for method in operations
         if method != "parameters"
     }
-    control = Control(None, None, None)  # type: ignore[arg-type]
+    control = Control(None, None, None, None)  # type: ignore[arg-type]
     served = {
         (method, f"/_simulator{route.path}")
         for route in control.routes()
@@ -135,7 +135,9 @@ def test_a_purchase_answers_everything_and_its_life_is_guarded(seller):
         "agreement_id", "product_code", "generation", "customer_aws_account_id", "customer_identifier",
         "license_arn", "offer_id", "free_trial", "entitlements", "status", "accepted_at", "activates_at",
         "ended_at", "meter_until", "registration_token", "registration_token_expires_at", "registration_url",
-        "form_fields",
+        "form_fields", "offer", "proposer_account_id", "resale_authorization_id", "intent", "starts_at",
+        "end_time", "end_reason", "initial_agreement_id", "previous_agreement_id", "next_agreement_id",
+        "auto_renew", "trial_ends_at", "suspended", "advisory_issued_at", "cancellation_request",
     }  # fmt: skip
     assert bought["form_fields"] == {
         "x-amzn-marketplace-token": bought["registration_token"],
@@ -152,7 +154,7 @@ def test_a_purchase_answers_everything_and_its_life_is_guarded(seller):
     assert seller.control("POST", f"{path}/tokens").status == 409
     seller.advance(3601)
     assert [agreement["status"] for agreement in seller.do("GET", "agreements")["agreements"]] == ["ended"]
-    again = seller.do("POST", "agreements", buy)
+    again = seller.do("POST", "agreements", buy | {"free_trial": False})
     assert again["customer_identifier"] == bought["customer_identifier"]
     assert again["license_arn"] != bought["license_arn"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
-from typing import Any
 
-import boto3
 import pytest
 
 from marketplace_simulator.settings import Settings
@@ -75,40 +73,6 @@ def test_a_contract_of_a_legacy_product_has_entitlement_news(seller):
             "product-code": product["product_code"],
         }
     ] * 2
-
-
-class Inbox:
-    """The seller's queue in the real engine."""
-
-    def __init__(self, engine_url: str, account: str) -> None:
-        self.settings = Settings(
-            start=START,
-            sns_endpoint=engine_url,
-            sqs_endpoint=engine_url,
-            engine_access_key_id=account,
-        )
-        self.sqs = boto3.client(
-            "sqs",
-            endpoint_url=engine_url,
-            region_name="us-east-1",
-            aws_access_key_id=account,
-            aws_secret_access_key="test",
-        )
-
-    def create(self) -> None:
-        self.url = self.sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
-
-    def bodies(self) -> list[Any]:
-        bodies = []
-        while messages := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
-            bodies += [json.loads(message["Body"]) for message in messages]
-        return bodies
-
-
-@pytest.fixture
-def inbox(engine_url: str, request: pytest.FixtureRequest) -> Inbox:
-    # An account of its own for each test: 12 digits as access key.
-    return Inbox(engine_url, f"{abs(hash(request.node.name)) % 10**12:012d}")
 
 
 def test_eventbridge_news_arrives_on_the_queue_as_the_event_itself(serve, inbox):

@@ -9,9 +9,10 @@ import pytest
 
 from marketplace_simulator.aws_errors import AwsError
 from marketplace_simulator.clock import Clock, ClockRefused, ClockState
-from marketplace_simulator.hour_slots import precedes, require_in_window
+from marketplace_simulator.hour_slots import Window, precedes
 from marketplace_simulator.quantities import decimal_text, micro_from_decimal, micro_from_whole
 from marketplace_simulator.settings import DESCRIPTIONS, Settings
+from marketplace_simulator.switches import Switches
 from marketplace_simulator.times import parse_rfc3339
 from marketplace_simulator.tokens import Token, redeem
 
@@ -33,6 +34,10 @@ def test_quantities_are_exact(text, micro, shortest):
     assert micro_from_decimal(text) == micro
     assert decimal_text(micro) == shortest
     assert micro_from_whole(17) == micro_from_decimal("17.000000")
+
+
+def require_in_window(timestamp: datetime, now: datetime) -> None:
+    Window(now, Switches()).require(timestamp)
 
 
 @pytest.mark.parametrize(

@@ -11,21 +11,26 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from marketplace_simulator.clock import Clock, ClockState, system_now
 from marketplace_simulator.control import Control
 from marketplace_simulator.delivery import Courier, LocalEngine, Post
+from marketplace_simulator.front_door import FrontDoor
 from marketplace_simulator.marketplace import Marketplace, first_moment
 from marketplace_simulator.problems import Problem, problem_response
 from marketplace_simulator.settings import Settings
+from marketplace_simulator.signatures import Accounts
+from marketplace_simulator.sns_desk import SnsDesk
 from marketplace_simulator.store import Store
 from marketplace_simulator.storefront import Storefront
+from marketplace_simulator.switches import Switches
 from marketplace_simulator.wire import Wire
 
 PREFIX = "/_simulator"
 
 
-def build_app(settings: Settings, *, post: Post | None = None) -> Starlette:
+def build_app(settings: Settings, *, post: Post | None = None) -> ASGIApp:
     """The whole simulator as one ASGI application, for one process and one event loop.
 
     Args:
@@ -34,10 +39,16 @@ def build_app(settings: Settings, *, post: Post | None = None) -> Starlette:
     Raises:
         RuntimeError: the database file is of another version.
     """
-    store = Store(settings.database, settings.keep_calls)
+    store = Store(
+        settings.database, settings.keep_calls, Switches(calls_per_second=settings.calls_per_second)
+    )
     clock = _clock(store, settings)
-    courier = Courier(store, clock, post or LocalEngine(settings))
-    marketplace = Marketplace(settings, store, clock, courier)
+    sns_desk = SnsDesk(store, settings)
+    if settings.sns_endpoint is not None:
+        # Made now: the courier's thread must not write into the store.
+        _ = sns_desk.key
+    courier = Courier(store, clock, post or LocalEngine(settings, sns_desk))
+    marketplace = Marketplace(settings, store, clock, courier, sns_desk)
     storefront = Storefront(marketplace, store, clock)
 
     async def healthz(request: Request) -> Response:
@@ -59,7 +70,7 @@ def build_app(settings: Settings, *, post: Post | None = None) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        running = asyncio.create_task(courier.run())
+        running = asyncio.create_task(marketplace.run())
         try:
             yield
         finally:
@@ -68,16 +79,17 @@ def build_app(settings: Settings, *, post: Post | None = None) -> Starlette:
                 await running
             store.close()
 
-    return Starlette(
+    pages = Starlette(
         routes=[
-            Route("/", Wire(store, clock).handle, methods=["POST"]),
             *storefront.routes(),
             Route("/healthz", healthz, methods=["GET"]),
-            Mount(PREFIX, routes=Control(marketplace, store, clock).routes()),
+            Mount(PREFIX, routes=Control(marketplace, store, clock, sns_desk).routes()),
         ],
         exception_handlers={HTTPException: refuse, Exception: fail},
         lifespan=lifespan,
     )
+    accounts = Accounts(settings.seller_account, settings.access_keys or {})
+    return FrontDoor(Wire(store, clock, accounts), pages)
 
 
 def _clock(store: Store, settings: Settings) -> Clock:

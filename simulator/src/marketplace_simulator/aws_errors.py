@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class AwsError(Exception):
     """One named AWS error for the whole request; nothing of the request has been done.
@@ -9,11 +12,15 @@ class AwsError(Exception):
     Args:
         code: the name of AWS, e.g. `InvalidLicenseException`.
         message: what was wrong, in words.
-        status: HTTP status; the services' model lists none, so 400 unless a source says otherwise.
+        status: HTTP status; 400 unless the service's model or another source says otherwise.
+        members: what the error carries besides, e.g. `resourceId`.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(
+        self, code: str, message: str, status: int = 400, members: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.members = dict(members or {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -16,18 +17,30 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from marketplace_simulator import identifiers
-from marketplace_simulator.agreements import Agreement
+from marketplace_simulator.agreements import NO_END, Agreement
+from marketplace_simulator.cancellation_requests import CancellationRequest
 from marketplace_simulator.clock import Clock
-from marketplace_simulator.control_bodies import Fields, read_body
+from marketplace_simulator.control_actions import act_of
+from marketplace_simulator.control_bodies import Fields
+from marketplace_simulator.control_bodies import body_of as _body
+from marketplace_simulator.control_faults import FaultControl
+from marketplace_simulator.control_news import (
+    news_items,
+    read_rule,
+    read_sns_settings,
+    rule_item,
+    sns_item,
+)
+from marketplace_simulator.control_records import RecordControl
 from marketplace_simulator.marketplace import HandOver, Marketplace
-from marketplace_simulator.metering import BilledRecord
+from marketplace_simulator.offers import LONGEST_TERM_DAYS, TRIAL_DAYS, Offer
 from marketplace_simulator.problems import STATUS_OF_REFUSAL, Problem, problem_response
 from marketplace_simulator.products import GENERATIONS, PRICING_MODELS, Dimension, Product
-from marketplace_simulator.quantities import decimal_text
+from marketplace_simulator.sns import CERTIFICATE_PATH
+from marketplace_simulator.sns_desk import SnsDesk
 from marketplace_simulator.store import Store
 from marketplace_simulator.times import rfc3339
 
-BODY_LIMIT = 1024 * 1024
 _SLUGS = {404: "not-found", 409: "conflict", 503: "engine-unavailable"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -36,10 +49,13 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Control:
     """Requests in, acts done, JSON out."""
 
-    def __init__(self, marketplace: Marketplace, store: Store, clock: Clock) -> None:
+    def __init__(self, marketplace: Marketplace, store: Store, clock: Clock, sns_desk: SnsDesk) -> None:
         self._marketplace = marketplace
         self._store = store
         self._clock = clock
+        self._faults = FaultControl(store)
+        self._records = RecordControl(store)
+        self._sns_desk = sns_desk
 
     def routes(self) -> list[Route]:
         """The routes, relative to the prefix."""
@@ -53,11 +69,23 @@ class Control:
             ("GET", "/agreements", self.list_agreements),
             ("POST", "/agreements", self.buy),
             ("GET", "/agreements/{agreement_id}", self.get_agreement),
-            ("POST", "/agreements/{agreement_id}/cancel", self.cancel),
             ("POST", "/agreements/{agreement_id}/tokens", self.create_token),
-            ("GET", "/bill", self.get_bill),
-            ("GET", "/calls", self.list_calls),
+            ("POST", "/agreements/{agreement_id}/{action}", self.act),
+            ("GET", "/bill", self._records.get_bill),
+            ("GET", "/calls", self._records.list_calls),
+            ("GET", "/faults", self._faults.list_faults),
+            ("POST", "/faults", self._faults.create_fault),
+            ("DELETE", "/faults", self._faults.remove_faults),
+            ("DELETE", "/faults/{fault_id}", self._faults.remove_fault),
+            ("GET", "/switches", self._faults.get_switches),
+            ("PUT", "/switches", self._faults.turn_switches),
             ("GET", "/news", self.list_news),
+            ("GET", "/news-delivery", self.get_news_delivery),
+            ("PUT", "/news-delivery", self.rule_news),
+            ("DELETE", "/news-delivery", self.forget_news_rules),
+            ("GET", "/sns", self.get_sns),
+            ("PUT", "/sns", self.change_sns),
+            ("GET", CERTIFICATE_PATH, self.get_certificate),
             ("GET", "/deliveries", self.list_deliveries),
             ("POST", "/deliveries", self.create_delivery),
         ]
@@ -69,7 +97,7 @@ class Control:
         ]
 
     async def get_health(self, request: Request) -> Response:
-        return JSONResponse({"status": "ok", "news_waiting": self._store.waiting_news(self._clock.now())})
+        return JSONResponse({"status": "ok", "news_waiting": self._marketplace.news_waiting()})
 
     async def reset(self, request: Request) -> Response:
         (await _body(request)).finish()
@@ -110,7 +138,7 @@ class Control:
             product_id=product_id or (known.product_id if known else identifiers.new_product_id()),
             title=title,
             generation="legacy" if generation == "legacy" else "concurrent_agreements",
-            pricing_model="contract" if pricing_model == "contract" else "subscription",
+            pricing_model=next((known for known in PRICING_MODELS if known == pricing_model), "subscription"),
             dimensions=dimensions,
             registration_url=registration_url or (known.registration_url if known else None),
         )
@@ -126,53 +154,55 @@ class Control:
         fields = await _body(request)
         product_code = fields.text("product_code", required=True)
         account = fields.text("customer_aws_account_id", pattern=r"[0-9]{12}")
-        free_trial = fields.boolean("free_trial")
+        offer = _offer(fields)
         entitlements = fields.whole_numbers("entitlements")
         fields.finish()
         assert product_code is not None
         hand_over = await self._marketplace.buy(
-            product_code, customer_aws_account_id=account, free_trial=free_trial, entitlements=entitlements
+            product_code, customer_aws_account_id=account, offer=offer, entitlements=entitlements
         )
         return JSONResponse({**self._agreement(hand_over.agreement), **_token(hand_over)}, 201)
 
     async def get_agreement(self, request: Request) -> Response:
         return JSONResponse(self._agreement(self._marketplace.agreement(request.path_params["agreement_id"])))
 
-    async def cancel(self, request: Request) -> Response:
-        (await _body(request)).finish()
-        agreement = await self._marketplace.cancel(request.path_params["agreement_id"])
-        return JSONResponse(self._agreement(agreement))
+    async def act(self, request: Request) -> Response:
+        fields = await _body(request)
+        agreement_id, action = request.path_params["agreement_id"], request.path_params["action"]
+        act = act_of(action, self._marketplace.acts, agreement_id, fields)
+        if act is None:
+            raise Problem(404, "not-found", f"There is no action {action!r}.")
+        fields.finish()
+        return JSONResponse(self._agreement(await act()))
 
     async def create_token(self, request: Request) -> Response:
         (await _body(request)).finish()
         return JSONResponse(_token(self._marketplace.set_up_again(request.path_params["agreement_id"])), 201)
 
-    async def get_bill(self, request: Request) -> Response:
-        records = self._store.all_billed(request.query_params.get("product_code"))
-        return JSONResponse({"records": [_billed(record) for record in records], "totals": totals(records)})
-
-    async def list_calls(self, request: Request) -> Response:
-        calls = [{**asdict(call), "at": rfc3339(call.at)} for call in self._store.calls()]
-        return JSONResponse({"calls": calls})
-
     async def list_news(self, request: Request) -> Response:
-        now = self._clock.now()
-        items = [
-            {
-                "message_id": kept.news.message_id,
-                "agreement_id": kept.news.agreement_id,
-                "channel": kept.news.channel,
-                "topic": kept.news.topic,
-                "name": kept.news.name,
-                "due_at": rfc3339(kept.news.due_at),
-                "state": kept.state(now),
-                "attempts": kept.attempts,
-                "last_error": kept.last_error,
-                "body": kept.news.body,
-            }
-            for kept in self._store.news()
-        ]
-        return JSONResponse({"news": items})
+        return JSONResponse({"news": news_items(self._store, self._clock)})
+
+    async def get_news_delivery(self, request: Request) -> Response:
+        return JSONResponse({"rules": [rule_item(rule) for rule in self._store.news_rules()]})
+
+    async def rule_news(self, request: Request) -> Response:
+        await self._marketplace.rule_news(read_rule(await _body(request)))
+        return await self.get_news_delivery(request)
+
+    async def forget_news_rules(self, request: Request) -> Response:
+        await self._marketplace.forget_news_rules()
+        return await self.get_news_delivery(request)
+
+    async def get_sns(self, request: Request) -> Response:
+        return JSONResponse(sns_item(self._sns_desk))
+
+    async def change_sns(self, request: Request) -> Response:
+        settings = read_sns_settings(await _body(request), self._sns_desk.settings)
+        self._marketplace.change_sns(settings)
+        return JSONResponse(sns_item(self._sns_desk))
+
+    async def get_certificate(self, request: Request) -> Response:
+        return Response(self._sns_desk.key.certificate, media_type="application/x-pem-file")
 
     async def list_deliveries(self, request: Request) -> Response:
         return JSONResponse({"sns_to_queues": self._store.subscribed_queues()})
@@ -202,43 +232,24 @@ class Control:
             "status": agreement.status(self._clock.now()),
             "accepted_at": rfc3339(agreement.accepted_at),
             "activates_at": rfc3339(agreement.activates_at),
-            "ended_at": rfc3339(agreement.ended_at) if agreement.ended_at else None,
-            "meter_until": rfc3339(agreement.meter_until) if agreement.meter_until else None,
+            "ended_at": _moment(agreement.ended_at),
+            "meter_until": _moment(agreement.meter_until),
+            "offer": agreement.offer_kind,
+            "proposer_account_id": agreement.proposer_account_id,
+            "resale_authorization_id": agreement.resale_authorization_id,
+            "intent": agreement.intent,
+            "starts_at": rfc3339(agreement.starts_at),
+            "end_time": None if agreement.end_time == NO_END else rfc3339(agreement.end_time),
+            "end_reason": agreement.end_reason,
+            "initial_agreement_id": agreement.initial_agreement_id,
+            "previous_agreement_id": agreement.previous_agreement_id,
+            "next_agreement_id": agreement.next_agreement_id,
+            "auto_renew": agreement.auto_renew,
+            "trial_ends_at": _moment(agreement.trial_ends_at),
+            "suspended": agreement.suspended_at is not None,
+            "advisory_issued_at": _moment(agreement.advisory_issued_at),
+            "cancellation_request": _cancellation_request(agreement.cancellation_request),
         }
-
-
-def totals(records: list[BilledRecord]) -> list[dict[str, Any]]:
-    """What each meter was billed for each dimension, all hours and Regions together."""
-    sums: dict[tuple[str, str], int] = defaultdict(int)
-    first: dict[tuple[str, str], BilledRecord] = {}
-    for record in records:
-        key = (record.slot.meter, record.slot.dimension)
-        sums[key] += record.quantity
-        first.setdefault(key, record)
-    return [
-        {**_identity(first[key]), "dimension": key[1], "quantity": decimal_text(sums[key])} for key in first
-    ]
-
-
-def _identity(record: BilledRecord) -> dict[str, Any]:
-    return {
-        "product_code": record.product_code,
-        "customer_identifier": record.customer_identifier,
-        "license_arn": record.license_arn,
-        "customer_aws_account_id": record.customer_aws_account_id,
-    }
-
-
-def _billed(record: BilledRecord) -> dict[str, Any]:
-    return {
-        **_identity(record),
-        "dimension": record.slot.dimension,
-        "hour": rfc3339(record.slot.hour),
-        "quantity": decimal_text(record.quantity),
-        "region": record.slot.region,
-        "metering_record_id": record.metering_record_id,
-        "accepted_at": rfc3339(record.accepted_at),
-    }
 
 
 def _product(product: Product) -> dict[str, Any]:
@@ -248,10 +259,40 @@ def _product(product: Product) -> dict[str, Any]:
 def _token(hand_over: HandOver) -> dict[str, Any]:
     return {
         "registration_token": hand_over.registration_token,
-        "registration_token_expires_at": rfc3339(hand_over.expires_at),
+        "registration_token_expires_at": _moment(hand_over.expires_at),
         "registration_url": hand_over.product.registration_url,
         "form_fields": hand_over.form_fields,
     }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None
+
+
+def _cancellation_request(request: CancellationRequest | None) -> dict[str, Any] | None:
+    if request is None:
+        return None
+    moments = {"created_at": rfc3339(request.created_at), "updated_at": rfc3339(request.updated_at)}
+    return {**asdict(request), **moments}
+
+
+def _offer(fields: Fields) -> Offer:
+    kind = fields.text("offer", choices=("public", "private"))
+    starts_at = fields.moment("starts_at")
+    partner = fields.text("partner_account_id", pattern=r"[0-9]{12}")
+    return Offer(
+        # AWS makes both of these by private offer only.
+        kind="private" if kind == "private" or starts_at or partner else "public",
+        free_trial=fields.boolean("free_trial"),
+        trial_days=fields.whole_number("trial_days", *TRIAL_DAYS) or Offer.trial_days,
+        trial_lapses=fields.boolean("trial_lapses"),
+        starts_at=starts_at,
+        partner_account_id=partner,
+        term_days=fields.whole_number("term_days", 1, LONGEST_TERM_DAYS),
+        auto_renew=fields.boolean("auto_renew"),
+        renewal_price_range=fields.boolean("renewal_price_range"),
+        payment_fails=fields.boolean("payment_fails"),
+    )
 
 
 def _dimensions(fields: Fields) -> tuple[Dimension, ...]:
@@ -263,15 +304,6 @@ def _dimensions(fields: Fields) -> tuple[Dimension, ...]:
         dimensions.append(Dimension(key, item.text("title") or key, item.text("unit") or "Units"))
         item.unknown_refused()
     return tuple(dimensions)
-
-
-async def _body(request: Request) -> Fields:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise Problem(413, "body-too-large", "The body must be smaller than 1 MB.")
-    return read_body(bytes(body), request.headers.get("content-type", ""))
 
 
 def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:

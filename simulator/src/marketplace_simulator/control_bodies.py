@@ -10,8 +10,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.requests import Request
+
 from marketplace_simulator.problems import Problem
 from marketplace_simulator.times import parse_rfc3339
+
+BODY_LIMIT = 1024 * 1024
 
 
 class Fields:
@@ -63,6 +67,30 @@ class Fields:
         if value is not None and not isinstance(value, bool):
             self._wrong(name, "is not a boolean")
         return value is True
+
+    def optional_boolean(self, name: str) -> bool | None:
+        """A boolean whose absence means something of its own."""
+        value = self._take(name, False)
+        if value is not None and not isinstance(value, bool):
+            self._wrong(name, "is not a boolean")
+            return None
+        return value
+
+    def whole_number(self, name: str, least: int, most: int) -> int | None:
+        value = self._take(name, False)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            self._wrong(name, f"is not a whole number from {least} to {most}")
+            return None
+        return value
+
+    def number_within(self, name: str, least: float, most: float) -> float | None:
+        value = self.number(name)
+        if value is not None and not least <= value <= most:
+            self._wrong(name, f"is not between {least} and {most}")
+            return None
+        return value
 
     def number(self, name: str) -> float | None:
         value = self._take(name, False)
@@ -128,6 +156,22 @@ class Fields:
             return None
         return value
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings; absent: none."""
+        value = self._take(name, False)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(
+            isinstance(item, str) and 1 <= len(item) <= 255 and item.isprintable() for item in value
+        ):
+            self._wrong(name, "is not a list of strings of 1 to 255 characters")
+            return ()
+        return tuple(value)
+
+    def anything(self, name: str) -> Any:
+        """A member whose type the caller judges."""
+        return self._take(name, False)
+
     def ignore(self, name: str) -> None:
         """Let a member pass that this simulator has no use for."""
         self._left.pop(name, None)
@@ -156,6 +200,20 @@ class Fields:
     def _wrong(self, name: str, reason: str) -> None:
         path = f"{self._path}/{name}" if name else self._path
         self.errors.append({"in": "body", "path": path, "reason": reason})
+
+
+async def body_of(request: Request) -> Fields:
+    """The body of a request as fields.
+
+    Raises:
+        Problem: 400 (no JSON), 413 (too large), 415 (another content type).
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise Problem(413, "body-too-large", "The body must be smaller than 1 MB.")
+    return read_body(bytes(body), request.headers.get("content-type", ""))
 
 
 def read_body(body: bytes, content_type: str) -> Fields:

@@ -1,9 +1,10 @@
 """Brings due news into the seller's queues, through the local engine's SNS and SQS.
 
 1. News is kept, with its due moment, in the transaction of its cause. A crash here loses nothing.
-2. When it is due, it is published (SNS) or put on the queue (EventBridge). If that fails it stays due, its
-   channel waits behind it so that order holds, and it is tried again.
-3. It is marked as delivered after that. A crash between 2 and 3 delivers it twice with one id, as AWS may.
+2. When it is due, the rules for news may double, delay, shuffle or drop it; without them it keeps its order.
+3. It is published (SNS) or put on the queue (EventBridge). If that fails it stays due, its channel waits
+   behind it so that order holds, and it is tried again.
+4. It is marked as delivered after that. A crash between 3 and 4 delivers it twice with one id, as AWS may.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import boto3
@@ -19,17 +21,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from marketplace_simulator.clock import Clock
-from marketplace_simulator.identifiers import new_uuid
 from marketplace_simulator.news import News
+from marketplace_simulator.news_rules import NewsRule, rule_for
 from marketplace_simulator.settings import Settings
-from marketplace_simulator.store import Store
-from marketplace_simulator.times import rfc3339_millis
+from marketplace_simulator.sns import envelope_of
+from marketplace_simulator.sns_desk import SnsDesk
+from marketplace_simulator.store import KeptNews, Store
 
 log = logging.getLogger(__name__)
-
-CHANNELS = ("sns", "eventbridge")
-RETRY_SECONDS = 1.0
-LOOK_SECONDS = 0.2
 
 
 class NotDelivered(Exception):
@@ -49,15 +48,17 @@ class LocalEngine:
 
     The SNS envelope: an engine stamps its own clock on it, AWS the event's moment. So by default the
     simulator writes the envelope and publishes it to a subscription with raw delivery, which puts into the
-    queue what AWS would put there without. With `SIMULATOR_SNS_ENVELOPE=engine` the engine writes it.
+    queue what AWS would put there without. With the envelope `engine` the engine writes it.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sns_desk: SnsDesk) -> None:
         self._settings = settings
+        self._desk = sns_desk
         self._sns_client: Any = None
         self._sqs_client: Any = None
         self._queue_urls: dict[str, str] = {}
         self._topic_arns: dict[str, str] = {}
+        self._form_of_subscriptions = self._raw_for_sns()
 
     def deliver(self, news: News, subscribed_queues: list[str]) -> None:
         """Publish or send one item of news.
@@ -111,12 +112,19 @@ class LocalEngine:
             raise NotDelivered(str(error)) from error
 
     def _topic(self, name: str, subscribed_queues: list[str]) -> str:
+        if self._form_of_subscriptions != self._raw_for_sns():
+            # The setting was changed: subscriptions have to follow it.
+            self._topic_arns.clear()
+            self._form_of_subscriptions = self._raw_for_sns()
         if name not in self._topic_arns:
             arn = self._sns().create_topic(Name=name)["TopicArn"]
             for queue in subscribed_queues:
                 self._subscribe(arn, queue)
             self._topic_arns[name] = arn
         return self._topic_arns[name]
+
+    def _raw_for_sns(self) -> str:
+        return "false" if self._desk.settings.envelope == "engine" else "true"
 
     def _subscribe(self, topic_arn: str, queue: str) -> str:
         attributes = self._sqs().get_queue_attributes(
@@ -132,14 +140,23 @@ class LocalEngine:
         self._sns().set_subscription_attributes(
             SubscriptionArn=subscription,
             AttributeName="RawMessageDelivery",
-            AttributeValue="true" if self._settings.sns_envelope == "simulated" else "false",
+            AttributeValue=self._raw_for_sns(),
         )
         return subscription
 
     def _sns_message(self, news: News, topic_arn: str) -> str:
-        if self._settings.sns_envelope == "engine":
+        settings = self._desk.settings
+        if settings.envelope != "simulated":
             return news.body
-        return json.dumps(sns_envelope(news, topic_arn))
+        return json.dumps(
+            envelope_of(
+                news,
+                topic_arn,
+                key=self._desk.key,
+                signature_version=settings.signature_version,
+                certificate_url=self._desk.certificate_url,
+            )
+        )
 
     def _queue_url(self, name: str) -> str:
         if name not in self._queue_urls:
@@ -173,28 +190,8 @@ class LocalEngine:
         }
 
 
-def sns_envelope(news: News, topic_arn: str) -> dict[str, str]:
-    """What SNS puts into a queue without raw delivery, stamped with the event's own moment.
-
-    `Signature` is a placeholder that no verifier accepts. `Subject` and `MessageAttributes` are left out, as
-    SNS does when a message has none.
-    """
-    host = "https://sns.us-east-1.amazonaws.com"
-    return {
-        "Type": "Notification",
-        "MessageId": news.message_id,
-        "TopicArn": topic_arn,
-        "Message": news.body,
-        "Timestamp": rfc3339_millis(news.due_at),
-        "SignatureVersion": "1",
-        "Signature": "U0lNVUxBVEVE",
-        "SigningCertURL": f"{host}/SimpleNotificationService-simulated.pem",
-        "UnsubscribeURL": f"{host}/?Action=Unsubscribe&SubscriptionArn={topic_arn}:{new_uuid()}",
-    }
-
-
 class Courier:
-    """Releases due news in its due order, channel by channel, and keeps trying."""
+    """Releases due news in its due order, channel by channel, unless a rule for news says otherwise."""
 
     def __init__(self, store: Store, clock: Clock, post: Post) -> None:
         self._store = store
@@ -204,9 +201,23 @@ class Courier:
         self._one_at_a_time = asyncio.Lock()
 
     async def release(self) -> bool:
-        """Deliver all that is due; whether all of it arrived."""
+        """Deliver all that is to leave by now; whether all of it arrived."""
         async with self._one_at_a_time:
-            return all([await self._release_channel(channel) for channel in CHANNELS])
+            blocked: set[str] = set()
+            while leaving := [
+                (kept, rule) for kept, rule in self._leaving() if kept.news.channel not in blocked
+            ]:
+                for kept, rule in leaving:
+                    if kept.news.channel not in blocked and not await self._deliver(kept, rule):
+                        blocked.add(kept.news.channel)
+            return not blocked
+
+    def waiting(self) -> int:
+        """How much news could leave by now and has not."""
+        now, rules = self._clock.now(), self._store.news_rules()
+        return sum(
+            rule_for(kept.news, rules).leaves_at(kept.news) <= now for kept in self._store.due_news(now)
+        )
 
     async def prepare(self, topics: Sequence[str]) -> None:
         """Make a product's topics if the engine is there; otherwise its first news makes them."""
@@ -222,28 +233,42 @@ class Courier:
         async with self._one_at_a_time:
             return await asyncio.to_thread(self._post.subscribe, topics, queue)
 
-    async def run(self) -> None:
-        """Look for due news for ever: for a running clock, and for an engine that was away."""
-        while True:
-            arrived = True
-            try:
-                if self._store.waiting_news(self._clock.now()):
-                    arrived = await self.release()
-            except Exception:
-                log.exception("News could not be released; trying again.")
-                arrived = False
-            await asyncio.sleep(LOOK_SECONDS if arrived else RETRY_SECONDS)
+    def _leaving(self) -> list[tuple[KeptNews, NewsRule]]:
+        """What leaves now, in its order; what is to be lost is lost here."""
+        now, rules = self._clock.now(), self._store.news_rules()
+        leaving = []
+        for kept in self._store.due_news(now):
+            rule = rule_for(kept.news, rules)
+            if rule.drop_next > 0:
+                with self._store.transaction():
+                    self._store.mark_dropped(kept.sequence)
+                    self._store.keep_news_rule(replace(rule, drop_next=rule.drop_next - 1))
+                    rules = self._store.news_rules()
+                log.info("News %s of agreement %s was dropped.", kept.news.name, kept.news.agreement_id)
+            elif rule.leaves_at(kept.news) <= now:
+                leaving.append((kept, rule))
+        return _shuffled(
+            sorted(leaving, key=lambda item: (item[1].leaves_at(item[0].news), item[0].sequence))
+        )
 
-    async def _release_channel(self, channel: str) -> bool:
-        while kept := self._store.next_due(channel, self._clock.now()):
-            queues = self._store.subscribed_queues()
+    async def _deliver(self, kept: KeptNews, rule: NewsRule) -> bool:
+        for _ in range(2 if rule.double else 1):
             try:
-                await asyncio.to_thread(self._post.deliver, kept.news, queues)
+                await asyncio.to_thread(self._post.deliver, kept.news, self._store.subscribed_queues())
             except NotDelivered as error:
                 if str(error) != kept.last_error:
                     log.warning("News %s waits: %s", kept.news.name, error)
                 self._store.mark_failed(kept.sequence, str(error))
                 return False
-            self._store.mark_delivered(kept.sequence)
-            log.info("News %s of agreement %s went out.", kept.news.name, kept.news.agreement_id)
+        self._store.mark_delivered(kept.sequence)
+        log.info("News %s of agreement %s went out.", kept.news.name, kept.news.agreement_id)
         return True
+
+
+def _shuffled(leaving: list[tuple[KeptNews, NewsRule]]) -> list[tuple[KeptNews, NewsRule]]:
+    """What is to be shuffled changes places among itself; the rest keeps its own."""
+    places = [index for index, (_, rule) in enumerate(leaving) if rule.shuffle_seed is not None]
+    drawn = sorted((leaving[index] for index in places), key=lambda item: item[1].place(item[0].sequence))
+    for index, item in zip(places, drawn, strict=True):
+        leaving[index] = item
+    return leaving

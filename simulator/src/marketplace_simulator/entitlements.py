@@ -11,6 +11,7 @@ from typing import Any
 from marketplace_simulator.agreements import Agreement
 from marketplace_simulator.aws_errors import AwsError
 from marketplace_simulator.products import Product
+from marketplace_simulator.switches import Switches
 
 LARGEST_PAGE = 25
 _FILTER_MEMBERS = {
@@ -22,7 +23,11 @@ _FILTER_MEMBERS = {
 
 
 def get_entitlements(
-    request: Mapping[str, Any], product: Product | None, agreements: Sequence[Agreement], now: datetime
+    request: Mapping[str, Any],
+    product: Product | None,
+    agreements: Sequence[Agreement],
+    now: datetime,
+    switches: Switches,
 ) -> dict[str, Any]:
     """One page: rows are paged first and filtered after, so a page may be empty and still carry NextToken.
 
@@ -36,6 +41,8 @@ def get_entitlements(
     Raises:
         AwsError: InvalidParameterException.
     """
+    if product is None and switches.entitlements_of_unknown_product == "empty":
+        return {}
     if product is None:
         raise AwsError("InvalidParameterException", f"There is no product {request['ProductCode']!r}.")
     wanted: Mapping[str, list[str]] = request.get("Filter", {})

@@ -1,45 +1,56 @@
-"""What a seller or a buyer does at the counter: list, buy, set up, cancel; and the clock.
+"""What a seller or a buyer does at the counter: list, buy, set up; and the clock.
 
 Both doors of people and tests (control API, storefront) come through here. Each act is one transaction that
-holds its change and its news; then whatever is due by now goes out.
+holds its change and its news; then whatever is due by now goes out. What happens to an agreement later is
+`agreement_acts.py`'s.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from marketplace_simulator import agreements, identifiers, news, tokens
-from marketplace_simulator.agreements import Agreement
+from marketplace_simulator import agreements, identifiers, news, offers, tokens
+from marketplace_simulator.agreement_acts import AgreementActs, Conflict, NotFound
+from marketplace_simulator.agreements import Agreement, LifeRefused
 from marketplace_simulator.clock import Clock
 from marketplace_simulator.delivery import Courier
+from marketplace_simulator.news_rules import NewsRule
+from marketplace_simulator.offers import Offer
 from marketplace_simulator.products import Product
 from marketplace_simulator.settings import Settings
+from marketplace_simulator.sns import SnsSettings
+from marketplace_simulator.sns_desk import SnsDesk
 from marketplace_simulator.store import Store
 from marketplace_simulator.times import hour_of
 
+log = logging.getLogger(__name__)
 
-class NotFound(Exception):
-    """No such product or agreement; the message says which."""
-
-
-class Conflict(Exception):
-    """What is there already does not allow this; the message says why."""
+# How often the clock is looked at for what comes due by itself; how soon a failed delivery is tried again.
+LOOK_SECONDS = 0.2
+RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class HandOver:
-    """What the buyer's browser brings to the seller: a token, shown once and kept nowhere."""
+    """What the buyer's browser brings to the seller: a token, shown once and kept nowhere.
+
+    A future-dated agreement has none before its start.
+    """
 
     agreement: Agreement
     product: Product
-    registration_token: str
-    expires_at: datetime
+    registration_token: str | None
+    expires_at: datetime | None
 
     @property
     def form_fields(self) -> dict[str, str]:
         """The fields of AWS's form POST to the registration page."""
+        if self.registration_token is None:
+            return {}
         fields = {"x-amzn-marketplace-token": self.registration_token}
         if self.agreement.free_trial:
             fields["x-amzn-marketplace-offer-type"] = "free-trial"
@@ -53,11 +64,15 @@ class Marketplace:
         settings: seller's account and first moment of the clock.
     """
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, courier: Courier) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, clock: Clock, courier: Courier, sns_desk: SnsDesk
+    ) -> None:
         self._settings = settings
         self._store = store
         self._clock = clock
         self._courier = courier
+        self._sns_desk = sns_desk
+        self.acts = AgreementActs(settings.seller_account, store, clock, courier)
 
     def product(self, product_code: str) -> Product:
         """Raises NotFound."""
@@ -68,10 +83,7 @@ class Marketplace:
 
     def agreement(self, agreement_id: str) -> Agreement:
         """Raises NotFound."""
-        agreement = self._store.agreement(agreement_id)
-        if agreement is None:
-            raise NotFound(f"There is no agreement {agreement_id!r}.")
-        return agreement
+        return self.acts.agreement(agreement_id)
 
     async def list_product(self, product: Product) -> bool:
         """List a product, or list it anew under the same code; whether it is new.
@@ -101,37 +113,45 @@ class Marketplace:
         product_code: str,
         *,
         customer_aws_account_id: str | None = None,
-        free_trial: bool = False,
+        offer: Offer | None = None,
         entitlements: Mapping[str, int] | None = None,
     ) -> HandOver:
-        """A buyer accepts the public offer and is handed a token.
+        """A buyer accepts an offer and is handed a token, unless the agreement starts in the future.
 
         Args:
             customer_aws_account_id: 12 digits; a new account by default.
+            offer: the public one by default.
             entitlements: units of each dimension of a contract; one of each by default.
 
         Raises:
-            NotFound, Conflict, LifeRefused.
+            NotFound, Conflict, LifeRefused, OfferRefused.
         """
+        offer = offer or Offer()
         with self._store.transaction():
             product = self.product(product_code)
             bought = _bought(product, entitlements)
             account = customer_aws_account_id or identifiers.new_account_id()
-            held = self._store.agreements_of_customer(product_code, None, account)
-            now = self._clock.now()
+            seller, now = self._settings.seller_account, self._clock.now()
+            offers.require_possible(offer, product, buyer=account, seller=seller, now=now)
+            everything_held = self._store.agreements_of_account(account)
+            if any(agreement.suspended_at is not None for agreement in everything_held):
+                raise LifeRefused(f"Account {account} is suspended and cannot buy.")
+            held = [agreement for agreement in everything_held if agreement.product_code == product_code]
             agreement = agreements.accept(
                 product,
+                offer,
                 customer_aws_account_id=account,
-                free_trial=free_trial,
                 entitlements=bought,
                 held=held,
+                seller=seller,
                 now=now,
             )
-            for earlier in held:
-                # Re-subscribed within the hour: subscribe-success comes in unsubscribe-success's place.
-                self._store.withdraw_news(earlier.agreement_id, "unsubscribe-success", now)
+            if not agreement.payment_failed and agreement.starts_at == now:
+                for earlier in held:
+                    # Re-subscribed within the hour: subscribe-success comes in unsubscribe-success's place.
+                    self._store.withdraw_news(earlier.agreement_id, "unsubscribe-success", now)
             self._store.add_agreement(agreement)
-            self._store.add_news(news.of_purchase(agreement, product, self._settings.seller_account))
+            self._store.add_news(news.of_purchase(agreement, product, seller))
             hand_over = self._hand_over(agreement, product)
         await self._courier.release()
         return hand_over
@@ -146,20 +166,6 @@ class Marketplace:
             agreement = self.agreement(agreement_id)
             agreements.require_set_up(agreement, self._clock.now())
             return self._hand_over(agreement, self.product(agreement.product_code))
-
-    async def cancel(self, agreement_id: str) -> Agreement:
-        """The buyer cancels.
-
-        Raises:
-            NotFound, LifeRefused.
-        """
-        with self._store.transaction():
-            agreement = agreements.cancel(self.agreement(agreement_id), self._clock.now())
-            product = self.product(agreement.product_code)
-            self._store.keep_agreement(agreement)
-            self._store.add_news(news.of_cancellation(agreement, product, self._settings.seller_account))
-        await self._courier.release()
-        return agreement
 
     async def move_clock(
         self, *, now: datetime | None = None, advance_seconds: float | None = None, speed: float | None = None
@@ -177,7 +183,43 @@ class Marketplace:
             self._clock.set_speed(speed)
         with self._store.transaction():
             self._store.keep_clock_state(self._clock.state)
+        self.acts.catch_up()
         await self._courier.release()
+
+    async def run(self) -> None:
+        """Look for ever for what comes due by itself: on a running clock, or after an engine was away."""
+        while True:
+            arrived = True
+            try:
+                self.acts.catch_up()
+                if self._courier.waiting():
+                    arrived = await self._courier.release()
+            except Exception:
+                log.exception("What came due could not be done; trying again.")
+                arrived = False
+            await asyncio.sleep(LOOK_SECONDS if arrived else RETRY_SECONDS)
+
+    def news_waiting(self) -> int:
+        """How much news could have left by now and has not."""
+        return self._courier.waiting()
+
+    async def rule_news(self, rule: NewsRule) -> None:
+        """Let the road to the seller misbehave, or not any more; news that this lets go goes out."""
+        with self._store.transaction():
+            if rule.agreement_id is not None:
+                self.agreement(rule.agreement_id)
+            self._store.keep_news_rule(rule)
+        await self._courier.release()
+
+    async def forget_news_rules(self) -> None:
+        """Let the road behave again; news that was held back goes out."""
+        with self._store.transaction():
+            self._store.forget_news_rules()
+        await self._courier.release()
+
+    def change_sns(self, settings: SnsSettings) -> None:
+        """Wrap and sign legacy news otherwise from now on."""
+        self._sns_desk.change(settings)
 
     async def subscribe_queue(self, queue: str) -> list[str]:
         """Subscribe a queue to every legacy topic, those of later products included.
@@ -197,10 +239,13 @@ class Marketplace:
             self._store.empty()
             self._clock.restart(first_moment(self._settings, self._clock.real_now()))
             self._store.keep_clock_state(self._clock.state)
+        self._sns_desk.reset()
 
     def _hand_over(self, agreement: Agreement, product: Product) -> HandOver:
+        if self._clock.now() < agreement.starts_at:
+            return HandOver(agreement, product, None, None)
         registration_token = identifiers.new_registration_token()
-        expires_at = self._clock.now() + tokens.TOKEN_LIFE
+        expires_at = self._clock.now() + tokens.life(self._store.switches.current)
         self._store.add_token(
             tokens.Token(tokens.fingerprint(registration_token), agreement.agreement_id, expires_at)
         )
@@ -213,7 +258,7 @@ def first_moment(settings: Settings, real_now: datetime) -> datetime:
 
 
 def _bought(product: Product, entitlements: Mapping[str, int] | None) -> dict[str, int]:
-    if product.pricing_model != "contract":
+    if not product.has_entitlements:
         if entitlements:
             raise Conflict("A subscription has no entitlements; only a contract has.")
         return {}

@@ -8,16 +8,18 @@ from typing import Any
 
 from starlette.responses import Response
 
+from marketplace_simulator.agreement_acts import Conflict, NotFound
 from marketplace_simulator.agreements import LifeRefused
 from marketplace_simulator.clock import ClockRefused
 from marketplace_simulator.delivery import NotDelivered
-from marketplace_simulator.marketplace import Conflict, NotFound
+from marketplace_simulator.offers import OfferRefused
 
 # What the acts refuse, as HTTP; both doors of people use it.
 STATUS_OF_REFUSAL: dict[type[Exception], int] = {
     NotFound: 404,
     Conflict: 409,
     LifeRefused: 409,
+    OfferRefused: 409,
     ClockRefused: 409,
     NotDelivered: 503,
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Generation = Literal["legacy", "concurrent_agreements"]
-PricingModel = Literal["subscription", "contract"]
+PricingModel = Literal["subscription", "contract", "contract_with_consumption"]
 GENERATIONS: tuple[Generation, ...] = get_args(Generation)
 PRICING_MODELS: tuple[PricingModel, ...] = get_args(PricingModel)
 
@@ -36,6 +36,11 @@ class Product:
     dimensions: tuple[Dimension, ...]
     registration_url: str | None = None
 
+    @property
+    def has_entitlements(self) -> bool:
+        """Whether quantities are bought ahead: a contract, with consumption on top or without."""
+        return self.pricing_model != "subscription"
+
     def has_dimension(self, key: str) -> bool:
         return any(dimension.key == key for dimension in self.dimensions)
 
@@ -46,7 +51,7 @@ class Product:
 
     @property
     def entitlement_topic(self) -> str:
-        """SNS topic that legacy contract products have besides."""
+        """SNS topic that legacy products with a contract have besides."""
         return f"aws-mp-entitlement-notification-{self.product_code}"
 
     @property
@@ -54,6 +59,6 @@ class Product:
         """The topics that AWS makes for the product; concurrent agreements have none."""
         if self.generation != "legacy":
             return ()
-        if self.pricing_model == "contract":
+        if self.has_entitlements:
             return (self.subscription_topic, self.entitlement_topic)
         return (self.subscription_topic,)

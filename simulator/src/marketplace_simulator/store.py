@@ -12,19 +12,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
+from marketplace_simulator import bill_book, call_log, faults, switches
 from marketplace_simulator.agreements import Agreement
+from marketplace_simulator.cancellation_requests import CancellationRequest
 from marketplace_simulator.clock import ClockState
-from marketplace_simulator.hour_slots import HourSlot
-from marketplace_simulator.metering import BilledRecord
 from marketplace_simulator.news import News
+from marketplace_simulator.news_rules import NewsRule
 from marketplace_simulator.products import Dimension, Product
+from marketplace_simulator.sns import SnsSettings
 from marketplace_simulator.times import parse_rfc3339, rfc3339
 from marketplace_simulator.tokens import Token
 
 # Raise it when a table changes: a file of another version is refused at start.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE clock (
@@ -39,31 +41,55 @@ CREATE TABLE agreements (
     sequence INTEGER PRIMARY KEY, agreement_id TEXT NOT NULL UNIQUE, product_code TEXT NOT NULL,
     generation TEXT NOT NULL, customer_aws_account_id TEXT NOT NULL, customer_identifier TEXT,
     license_arn TEXT NOT NULL UNIQUE, offer_id TEXT NOT NULL, free_trial INTEGER NOT NULL,
-    accepted_at TEXT NOT NULL, activates_at TEXT NOT NULL, end_time TEXT NOT NULL, ended_at TEXT,
-    meter_until TEXT, entitlements TEXT NOT NULL
+    accepted_at TEXT NOT NULL, starts_at TEXT NOT NULL, activates_at TEXT NOT NULL, end_time TEXT NOT NULL,
+    proposer_account_id TEXT NOT NULL, ended_at TEXT, end_reason TEXT, meter_until TEXT,
+    entitlements TEXT NOT NULL, offer_kind TEXT NOT NULL, resale_authorization_id TEXT, intent TEXT NOT NULL,
+    initial_agreement_id TEXT, previous_agreement_id TEXT, next_agreement_id TEXT,
+    auto_renew INTEGER NOT NULL, renewal_disabled_by TEXT, renewal_price_range INTEGER NOT NULL,
+    trial_ends_at TEXT, payment_failed INTEGER NOT NULL, suspended_at TEXT, advisory_issued_at TEXT,
+    cancellation_request TEXT
 );
+CREATE INDEX agreements_running ON agreements (end_time) WHERE ended_at IS NULL;
+CREATE INDEX agreements_asked_for ON agreements (agreement_id)
+    WHERE ended_at IS NULL AND cancellation_request IS NOT NULL;
+CREATE INDEX agreements_of_account ON agreements (customer_aws_account_id);
 CREATE INDEX agreements_by_account ON agreements (product_code, customer_aws_account_id);
 CREATE INDEX agreements_by_customer ON agreements (product_code, customer_identifier);
 CREATE TABLE tokens (fingerprint TEXT PRIMARY KEY, agreement_id TEXT NOT NULL, expires_at TEXT NOT NULL);
 CREATE TABLE news (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL UNIQUE, agreement_id TEXT NOT NULL,
     channel TEXT NOT NULL, topic TEXT, name TEXT NOT NULL, due_at TEXT NOT NULL, body TEXT NOT NULL,
-    delivered INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT
+    delivered INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT
 );
-CREATE INDEX news_undelivered ON news (due_at, sequence) WHERE delivered = 0;
-CREATE TABLE billed (
-    region TEXT NOT NULL, meter TEXT NOT NULL, dimension TEXT NOT NULL, hour TEXT NOT NULL,
-    metering_record_id TEXT NOT NULL, product_code TEXT NOT NULL, customer_identifier TEXT, license_arn TEXT,
-    customer_aws_account_id TEXT NOT NULL, quantity INTEGER NOT NULL, accepted_at TEXT NOT NULL,
-    PRIMARY KEY (region, meter, dimension, hour)
-) WITHOUT ROWID;
-CREATE TABLE calls (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL, at TEXT NOT NULL, operation TEXT,
-    region TEXT, request TEXT, status INTEGER NOT NULL, answer TEXT NOT NULL
+CREATE INDEX news_undelivered ON news (due_at, sequence) WHERE delivered = 0 AND dropped = 0;
+CREATE INDEX news_of_agreement ON news (agreement_id, name);
+CREATE TABLE news_rules (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, agreement_id TEXT, name TEXT, double INTEGER NOT NULL,
+    delay_seconds REAL NOT NULL, shuffle_seed INTEGER, drop_next INTEGER NOT NULL
+);
+CREATE TABLE sns_settings (
+    only INTEGER PRIMARY KEY CHECK (only = 1), envelope TEXT NOT NULL, signature_version TEXT NOT NULL
+);
+CREATE TABLE sns_keys (
+    only INTEGER PRIMARY KEY CHECK (only = 1), private_key TEXT NOT NULL, certificate TEXT NOT NULL
 );
 CREATE TABLE subscribed_queues (name TEXT PRIMARY KEY);
 """
-_EMPTIED_BY_RESET = ("products", "agreements", "tokens", "news", "billed", "calls", "subscribed_queues")
+_SCHEMA += bill_book.SCHEMA + call_log.SCHEMA + faults.SCHEMA + switches.SCHEMA
+_EMPTIED_BY_RESET = (
+    "products",
+    "agreements",
+    "tokens",
+    "news",
+    "calls",
+    "faults",
+    "switches",
+    *bill_book.TABLES,
+    "subscribed_queues",
+    "news_rules",
+    "sns_settings",
+)
 
 
 @dataclass(frozen=True)
@@ -73,27 +99,17 @@ class KeptNews:
     sequence: int
     news: News
     delivered: bool
+    dropped: bool
     attempts: int
     last_error: str | None
 
-    def state(self, now: datetime) -> Literal["scheduled", "due", "delivered"]:
+    def state(self, now: datetime) -> Literal["scheduled", "due", "delivered", "dropped"]:
         """`due` is news whose moment has come and whose delivery has not succeeded yet."""
+        if self.dropped:
+            return "dropped"
         if self.delivered:
             return "delivered"
         return "due" if self.news.due_at <= now else "scheduled"
-
-
-@dataclass(frozen=True)
-class Call:
-    """One AWS call and its answer; registration tokens are blanked before they come here."""
-
-    request_id: str
-    at: datetime
-    operation: str | None
-    region: str | None
-    request: Any
-    status: int
-    answer: Any
 
 
 class Store:
@@ -102,17 +118,20 @@ class Store:
     Args:
         path: a file, or `:memory:`.
         keep_calls: how many of the latest calls are kept.
+        defaults: where the switches stand after a reset.
 
     Raises:
         RuntimeError: the file was written by another version of the simulator.
     """
 
-    def __init__(self, path: str, keep_calls: int) -> None:
-        self._keep_calls = keep_calls
+    def __init__(self, path: str, keep_calls: int, defaults: switches.Switches | None = None) -> None:
         # Made in one thread, used in the event loop's: never in two at once.
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # "" is SQLite's private database: memory that spills into an unnamed temporary file as it grows, so
+        # that months of usage cost the process nothing. Gone with the process either way.
+        private = path == ":memory:"
+        self._db = sqlite3.connect("" if private else path, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(f"PRAGMA journal_mode = {'MEMORY' if private else 'WAL'}")
         self._db.execute("PRAGMA synchronous = NORMAL")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
@@ -123,24 +142,43 @@ class Store:
                 f"SIMULATOR_DATABASE {path} has layout {version}, this simulator needs {SCHEMA_VERSION};"
                 " name another file or delete it."
             )
+        self.bill = bill_book.BillBook(self._db)
+        self.calls = call_log.CallLog(self._db, keep_calls)
+        self.faults = faults.FaultBook(self._db)
+        self.switches = switches.Switchboard(self._db, defaults or switches.Switches())
+        # Another number: products or agreements may have changed.
+        self.market_version = 0
 
     def close(self) -> None:
         self._db.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All of the block, or nothing. Must not be held over an `await`."""
+    def transaction(self, *, changes_market: bool = True) -> Iterator[None]:
+        """All of the block, or nothing. Must not be held over an `await`.
+
+        Args:
+            changes_market: whether products or agreements may be written; what metering remembers of them is
+                read again afterwards.
+        """
         self._db.execute("BEGIN IMMEDIATE")
+        if changes_market:
+            self.market_version += 1
         try:
             yield
         except BaseException:
             self._db.execute("ROLLBACK")
+            self._forget()
             raise
         self._db.execute("COMMIT")
 
     def empty(self) -> None:
         for table in _EMPTIED_BY_RESET:
             self._db.execute(f"DELETE FROM {table}")
+        self._forget()
+
+    def _forget(self) -> None:
+        for part in (self.bill, self.faults, self.switches):
+            part.forget()
 
     # Clock
 
@@ -193,13 +231,9 @@ class Store:
         self._insert("INSERT INTO agreements", _agreement_row(agreement))
 
     def keep_agreement(self, agreement: Agreement) -> None:
-        """Write the end of an agreement; the rest of it never changes."""
         row = _agreement_row(agreement)
-        self._db.execute(
-            "UPDATE agreements SET ended_at = :ended_at, meter_until = :meter_until"
-            " WHERE agreement_id = :agreement_id",
-            row,
-        )
+        changes = ", ".join(f"{name} = :{name}" for name in row if name != "agreement_id")
+        self._db.execute(f"UPDATE agreements SET {changes} WHERE agreement_id = :agreement_id", row)
 
     def agreement(self, agreement_id: str) -> Agreement | None:
         return _first(self._agreements("agreement_id = ?", agreement_id))
@@ -220,6 +254,16 @@ class Store:
                 "product_code = ? AND customer_aws_account_id = ?", product_code, customer_aws_account_id
             )
         return found[::-1]
+
+    def agreements_of_account(self, customer_aws_account_id: str) -> list[Agreement]:
+        """All agreements of a buyer's account, of whatever product."""
+        return self._agreements("customer_aws_account_id = ?", customer_aws_account_id)
+
+    def agreements_with_timed_acts(self, now: datetime) -> list[Agreement]:
+        """Those to which something may have to happen by itself by now."""
+        return self._agreements(
+            "ended_at IS NULL AND (end_time <= ? OR cancellation_request IS NOT NULL)", rfc3339(now)
+        )
 
     def agreements(self, product_code: str | None = None) -> list[Agreement]:
         """All agreements, or a product's, in the order in which they were bought."""
@@ -256,19 +300,14 @@ class Store:
     def news(self) -> list[KeptNews]:
         return [_kept_news(row) for row in self._db.execute("SELECT * FROM news ORDER BY due_at, sequence")]
 
-    def next_due(self, channel: str, now: datetime) -> KeptNews | None:
-        """The earliest news of a channel that is due and has not been delivered."""
-        row = self._db.execute(
-            "SELECT * FROM news WHERE delivered = 0 AND due_at <= ? AND channel = ?"
-            " ORDER BY due_at, sequence LIMIT 1",
-            (rfc3339(now), channel),
-        ).fetchone()
-        return _kept_news(row) if row else None
-
-    def waiting_news(self, now: datetime) -> int:
-        """How much news is due and has not been delivered."""
-        query = "SELECT COUNT(*) FROM news WHERE delivered = 0 AND due_at <= ?"
-        return cast(int, self._db.execute(query, (rfc3339(now),)).fetchone()[0])
+    def due_news(self, now: datetime) -> list[KeptNews]:
+        """What is due and has neither been delivered nor dropped, in due order."""
+        rows = self._db.execute(
+            "SELECT * FROM news WHERE delivered = 0 AND dropped = 0 AND due_at <= ?"
+            " ORDER BY due_at, sequence",
+            (rfc3339(now),),
+        )
+        return [_kept_news(row) for row in rows]
 
     def withdraw_news(self, agreement_id: str, name: str, after: datetime) -> None:
         """Forget news that is not due yet."""
@@ -283,6 +322,45 @@ class Store:
             (sequence,),
         )
 
+    def mark_dropped(self, sequence: int) -> None:
+        self._db.execute("UPDATE news SET dropped = 1 WHERE sequence = ?", (sequence,))
+
+    def news_rules(self) -> list[NewsRule]:
+        rows = self._db.execute("SELECT * FROM news_rules ORDER BY sequence")
+        return [
+            NewsRule(
+                **{name: value for name, value in dict(row).items() if name != "sequence"}
+                | {"double": bool(row["double"])}
+            )
+            for row in rows
+        ]
+
+    def keep_news_rule(self, rule: NewsRule) -> None:
+        """Keep a rule in the place of one for the same agreement and name."""
+        self._db.execute(
+            "DELETE FROM news_rules WHERE agreement_id IS ? AND name IS ?", (rule.agreement_id, rule.name)
+        )
+        if rule.changes_anything:
+            self._insert("INSERT INTO news_rules", asdict(rule))
+
+    def forget_news_rules(self) -> None:
+        self._db.execute("DELETE FROM news_rules")
+
+    def sns_settings(self) -> SnsSettings | None:
+        row = self._db.execute("SELECT envelope, signature_version FROM sns_settings").fetchone()
+        return SnsSettings(**dict(row)) if row else None
+
+    def keep_sns_settings(self, settings: SnsSettings) -> None:
+        self._insert("INSERT OR REPLACE INTO sns_settings", {"only": 1, **asdict(settings)})
+
+    def sns_key(self) -> tuple[str, str] | None:
+        """Private key and certificate that SNS messages are signed with, as PEM; a reset keeps them."""
+        row = self._db.execute("SELECT private_key, certificate FROM sns_keys").fetchone()
+        return (row["private_key"], row["certificate"]) if row else None
+
+    def keep_sns_key(self, private_key: str, certificate: str) -> None:
+        self._db.execute("INSERT INTO sns_keys VALUES (1, ?, ?)", (private_key, certificate))
+
     def mark_failed(self, sequence: int, error: str) -> None:
         self._db.execute(
             "UPDATE news SET attempts = attempts + 1, last_error = ? WHERE sequence = ?", (error, sequence)
@@ -294,75 +372,6 @@ class Store:
     def subscribed_queues(self) -> list[str]:
         return [row["name"] for row in self._db.execute("SELECT name FROM subscribed_queues ORDER BY name")]
 
-    # The bill
-
-    def billed(self, slot: HourSlot) -> BilledRecord | None:
-        row = self._db.execute(
-            "SELECT * FROM billed WHERE region = ? AND meter = ? AND dimension = ? AND hour = ?",
-            (slot.region, slot.meter, slot.dimension, rfc3339(slot.hour)),
-        ).fetchone()
-        return _billed(row) if row else None
-
-    def bill(self, record: BilledRecord) -> None:
-        """Fill a slot; a second write into it is a fault of the caller and fails."""
-        self._insert(
-            "INSERT INTO billed",
-            {
-                "region": record.slot.region,
-                "meter": record.slot.meter,
-                "dimension": record.slot.dimension,
-                "hour": rfc3339(record.slot.hour),
-                "metering_record_id": record.metering_record_id,
-                "product_code": record.product_code,
-                "customer_identifier": record.customer_identifier,
-                "license_arn": record.license_arn,
-                "customer_aws_account_id": record.customer_aws_account_id,
-                "quantity": record.quantity,
-                "accepted_at": rfc3339(record.accepted_at),
-            },
-        )
-
-    def all_billed(self, product_code: str | None = None) -> list[BilledRecord]:
-        """Every billed record, or a product's, by hour."""
-        where, values = ("product_code = ?", (product_code,)) if product_code else ("1", ())
-        rows = self._db.execute(
-            f"SELECT * FROM billed WHERE {where} ORDER BY hour, product_code, meter, dimension, region",
-            values,
-        )
-        return [_billed(row) for row in rows]
-
-    # Calls
-
-    def add_call(self, call: Call) -> None:
-        """Keep a call, and let the oldest go when there are too many."""
-        added = self._insert(
-            "INSERT INTO calls",
-            {
-                "request_id": call.request_id,
-                "at": rfc3339(call.at),
-                "operation": call.operation,
-                "region": call.region,
-                "request": json.dumps(call.request),
-                "status": call.status,
-                "answer": json.dumps(call.answer),
-            },
-        )
-        self._db.execute("DELETE FROM calls WHERE sequence <= ?", (added - self._keep_calls,))
-
-    def calls(self) -> list[Call]:
-        return [
-            Call(
-                request_id=row["request_id"],
-                at=parse_rfc3339(row["at"]),
-                operation=row["operation"],
-                region=row["region"],
-                request=json.loads(row["request"]),
-                status=row["status"],
-                answer=json.loads(row["answer"]),
-            )
-            for row in self._db.execute("SELECT * FROM calls ORDER BY sequence")
-        ]
-
     def _insert(self, insert: str, row: dict[str, Any]) -> int:
         columns, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
         return self._db.execute(f"{insert} ({columns}) VALUES ({marks})", row).lastrowid or 0
@@ -370,6 +379,12 @@ class Store:
 
 def _first(found: list[Agreement]) -> Agreement | None:
     return found[0] if found else None
+
+
+_MOMENTS_OF_AGREEMENT = (
+    "accepted_at", "starts_at", "activates_at", "end_time", "ended_at", "meter_until", "trial_ends_at",
+    "suspended_at", "advisory_issued_at",
+)  # fmt: skip
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -385,21 +400,29 @@ def _product(row: sqlite3.Row) -> Product:
 def _agreement_row(agreement: Agreement) -> dict[str, Any]:
     row = {name: getattr(agreement, name) for name in agreement.__dataclass_fields__}
     row["entitlements"] = json.dumps(agreement.entitlements)
+    if agreement.cancellation_request is not None:
+        row["cancellation_request"] = json.dumps(asdict(agreement.cancellation_request), default=rfc3339)
     return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _agreement(row: sqlite3.Row) -> Agreement:
     values = dict(row)
     del values["sequence"]
-    for name in ("accepted_at", "activates_at", "end_time", "ended_at", "meter_until"):
+    for name in _MOMENTS_OF_AGREEMENT:
         values[name] = _moment(values[name])
-    return Agreement(
-        **{
-            **values,
-            "free_trial": bool(values["free_trial"]),
-            "entitlements": json.loads(values["entitlements"]),
-        }
-    )
+    for name in ("free_trial", "auto_renew", "renewal_price_range", "payment_failed"):
+        values[name] = bool(values[name])
+    values["entitlements"] = json.loads(values["entitlements"])
+    values["cancellation_request"] = _cancellation_request(values["cancellation_request"])
+    return Agreement(**values)
+
+
+def _cancellation_request(text: str | None) -> CancellationRequest | None:
+    if text is None:
+        return None
+    values = json.loads(text)
+    moments = {name: parse_rfc3339(values[name]) for name in ("created_at", "updated_at")}
+    return CancellationRequest(**{**values, **moments})
 
 
 def _kept_news(row: sqlite3.Row) -> KeptNews:
@@ -412,17 +435,11 @@ def _kept_news(row: sqlite3.Row) -> KeptNews:
         due_at=parse_rfc3339(row["due_at"]),
         body=row["body"],
     )
-    return KeptNews(row["sequence"], news, bool(row["delivered"]), row["attempts"], row["last_error"])
-
-
-def _billed(row: sqlite3.Row) -> BilledRecord:
-    return BilledRecord(
-        slot=HourSlot(row["region"], row["meter"], row["dimension"], parse_rfc3339(row["hour"])),
-        metering_record_id=row["metering_record_id"],
-        product_code=row["product_code"],
-        customer_identifier=row["customer_identifier"],
-        license_arn=row["license_arn"],
-        customer_aws_account_id=row["customer_aws_account_id"],
-        quantity=row["quantity"],
-        accepted_at=parse_rfc3339(row["accepted_at"]),
+    return KeptNews(
+        row["sequence"],
+        news,
+        bool(row["delivered"]),
+        bool(row["dropped"]),
+        row["attempts"],
+        row["last_error"],
     )

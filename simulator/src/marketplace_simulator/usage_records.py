@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from marketplace_simulator.aws_errors import AwsError
 from marketplace_simulator.quantities import decimal_text, micro_from_decimal, micro_from_whole
-from marketplace_simulator.times import from_epoch
+from marketplace_simulator.times import from_epoch, hour_of
 
 
-@dataclass(frozen=True)
-class UsageRecord:
+class UsageRecord(NamedTuple):
     """One record of a batch; `sent` is its wire form, which the answer echoes untouched."""
 
     sent: Mapping[str, Any]
     timestamp: datetime
+    hour: datetime
     dimension: str
     quantity: int
     customer_identifier: str | None
@@ -42,15 +42,24 @@ def read_usage_record(sent: Mapping[str, Any]) -> UsageRecord:
     )
     if "UsageAllocations" in sent:
         _require_allocations(sent["UsageAllocations"], quantity, as_decimal)
+    timestamp, hour = _moments(sent["Timestamp"])
     return UsageRecord(
-        sent=sent,
-        timestamp=from_epoch(sent["Timestamp"]),
-        dimension=sent["Dimension"],
-        quantity=quantity,
-        customer_identifier=sent.get("CustomerIdentifier") or None,
-        customer_aws_account_id=sent.get("CustomerAWSAccountId"),
-        license_arn=sent.get("LicenseArn"),
+        sent,
+        timestamp,
+        hour,
+        sent["Dimension"],
+        quantity,
+        sent.get("CustomerIdentifier") or None,
+        sent.get("CustomerAWSAccountId"),
+        sent.get("LicenseArn"),
     )
+
+
+@lru_cache(1024)
+def _moments(seconds: float) -> tuple[datetime, datetime]:
+    """A moment and its hour; the records of a batch mostly share both."""
+    moment = from_epoch(seconds)
+    return moment, hour_of(moment)
 
 
 def _require_allocations(allocations: list[Mapping[str, Any]], quantity: int, as_decimal: bool) -> None:

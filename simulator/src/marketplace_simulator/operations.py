@@ -1,0 +1,116 @@
+"""The simulated operations as botocore's own models describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore.model import OperationModel, Shape
+
+from marketplace_simulator.aws_errors import AwsError
+from marketplace_simulator.quick_check import quick_check
+from marketplace_simulator.shapes import Reader, Violation, reader_of
+from marketplace_simulator.signatures import METERING_REGIONS, ONLY_REGION
+
+# botocore's service -> what a seller uses of it.
+_SIMULATED = {
+    "meteringmarketplace": ("ResolveCustomer", "BatchMeterUsage", "MeterUsage", "RegisterUsage"),
+    "marketplace-entitlement": ("GetEntitlements",),
+    "marketplace-agreement": ("DescribeAgreement", "GetAgreementTerms", "SearchAgreements"),
+}
+_MOST_VIOLATIONS_TOLD = 10
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation: how its request is read, how its answer is shaped, which errors it has.
+
+    Args:
+        fits: whether a request fits as it is, judged quickly.
+        read: reads any request, and says what is wrong with it.
+        languages: `json`, `cbor`: those that its service's model lists.
+        regions: where its service is.
+        error_statuses: HTTP status of each error that the model gives one.
+        says_request_id: whether its errors carry `requestId`.
+    """
+
+    target: str
+    name: str
+    languages: frozenset[str]
+    regions: frozenset[str]
+    fits: Callable[[Any], bool]
+    read: Reader
+    output: Shape | None
+    errors: frozenset[str]
+    error_statuses: dict[str, int]
+    says_request_id: bool
+
+    @property
+    def internal_error(self) -> str:
+        """What the service calls its own failures."""
+        name = "InternalServerException"
+        return name if name in self.errors else "InternalServiceErrorException"
+
+    def members_of(self, value: Any) -> tuple[Any, list[Violation]]:
+        """The members of a request and the limits that it breaks; see `shapes.reader_of`."""
+        if self.fits(value):
+            return value, []
+        return self.read(value)
+
+    def refusal_of(self, violations: list[Violation]) -> AwsError:
+        """The error that names the broken limits: the first one's own error where the service has one.
+
+        AWS documents InvalidTagException for a bad tag or a sixth, InvalidLicenseException for a malformed
+        ARN and InvalidParameterException for GetEntitlements; the rest is ValidationException (assumed).
+        """
+        first = violations[0]
+        code = "ValidationException"
+        if "Tags" in first.path and "InvalidTagException" in self.errors:
+            code = "InvalidTagException"
+        elif first.path[-1] == "LicenseArn" and "InvalidLicenseException" in self.errors:
+            code = "InvalidLicenseException"
+        elif "InvalidParameterException" in self.errors:
+            code = "InvalidParameterException"
+        told = violations[:_MOST_VIOLATIONS_TOLD]
+        many = f"{len(violations)} validation error{'s' if len(violations) > 1 else ''} detected: "
+        members = {}
+        if self.says_request_id:
+            fields = [{"name": ".".join(item.path), "message": item.reason} for item in told]
+            members = {"reason": "OTHER", "fields": fields}
+        return AwsError(code, many + "; ".join(map(str, told)), members=members)
+
+
+@cache
+def operations() -> dict[str, Operation]:
+    """Every simulated operation by `<service>.<operation>`, the form of X-Amz-Target."""
+    session = botocore.session.get_session()
+    found: dict[str, Operation] = {}
+    for service_name, names in _SIMULATED.items():
+        service = session.get_service_model(service_name)
+        regional = service_name == "meteringmarketplace"
+        languages = {"smithy-rpc-v2-cbor": "cbor", "json": "json"}
+        for name in names:
+            model: OperationModel = service.operation_model(name)
+            statuses = {
+                shape.name: shape.metadata.get("error", {}).get("httpStatusCode")
+                for shape in model.error_shapes
+            }
+            operation = Operation(
+                target=f"{service.metadata['targetPrefix']}.{name}",
+                name=name,
+                languages=frozenset(
+                    languages[protocol] for protocol in service.metadata["protocols"] if protocol in languages
+                ),
+                regions=METERING_REGIONS if regional else frozenset([ONLY_REGION]),
+                fits=quick_check(model.input_shape),
+                read=reader_of(model.input_shape),
+                output=model.output_shape,
+                errors=frozenset(statuses),
+                error_statuses={code: status for code, status in statuses.items() if status},
+                says_request_id=any("requestId" in shape.members for shape in model.error_shapes),
+            )
+            found[operation.target] = operation
+    return found
