@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 DEV := .venv/dev/bin/python
-export ENGINE SERVICE FIRST_PORT STATE
+export ENGINE SERVICE EXAMPLES SEED FIRST_PORT STATE
 
 .PHONY: help
 help: ## List the commands
@@ -39,9 +39,18 @@ format: setup ## Let ruff mend and lay out all Python files
 contracts-deep: setup ## Search for new requests that break a contract (SERVICE=metering for one service)
 	@$(DEV) tools/contracts_deep.py
 
+.PHONY: bench
+bench: setup ## Print the measured claims, each as ratios from one run
+	@.venv/metering/bin/python bench/body_validation.py
+	@.venv/simulator/bin/python bench/simulator/run.py --only speed
+
 .PHONY: conformance
 conformance: setup ## Hold the local engine to what we lean on (ENGINE=dynamodb-local for Amazon's)
 	@$(DEV) tools/test conformance
+
+.PHONY: settings
+settings: setup ## Write docs/settings.md anew from the settings classes
+	@$(DEV) -m tools.settings_page
 
 .PHONY: lock
 lock: ## Compile the hashed requirements files from the direct dependencies

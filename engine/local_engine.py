@@ -1,8 +1,10 @@
-"""The local engine: ministack's ASGI app, kept to this machine, and with a crash that forgets nothing it acknowledged.
+"""The local engine: ministack's ASGI app, kept to this machine, and with a crash that forgets nothing it
+acknowledged.
 
-DynamoDB and SQS never forget a write that they acknowledged, whatever of theirs dies. ministack saves only at a clean
-stop, so a plain SIGKILL would test a disaster that AWS rules out. `POST /_engine/crash` is the one that can happen:
-requests in flight get no answer and everyone is cut off at once, but what was acknowledged is there after the restart.
+DynamoDB and SQS never forget a write that they acknowledged, whatever of theirs dies. ministack saves only at
+a clean stop, so a plain SIGKILL would test a disaster that AWS rules out. `POST /_engine/crash` is the one
+that can happen: requests in flight get no answer and everyone is cut off at once, but what was acknowledged
+is there after the restart.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ import signal
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-# Before ministack is read, since it looks at these on import. Left alone it would listen on further ports and look
-# for containers of its own in the user's Docker, and remove them.
+# Before ministack is read, since it looks at these on import. Left alone it would listen on further ports and
+# look for containers of its own in the user's Docker, and remove them.
 os.environ["SFTP_ENABLED"] = "0"
 os.environ["IOT_MTLS_ENABLED"] = "0"
 os.environ["DOCKER_HOST"] = "unix:///nonexistent/docker.sock"
@@ -35,7 +37,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def crash() -> None:
-    """Saves what was acknowledged and dies at once. Holds the event loop, so that nothing is answered in between."""
+    """Saves what was acknowledged and dies at once. Holds the event loop, so that nothing is answered in
+    between."""
     # A private function of ministack's: one more reason to pin its version exactly.
     persistence.save_all(ministack._build_persistence_save_dict())
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,1 +1,2 @@
-"""The scripts behind the Makefile, and what they share. Run from the repository by .venv/dev, except setup and lock."""
+"""The scripts behind the Makefile, and what they share. setup and lock need nothing but Python; the rest
+.venv/dev."""

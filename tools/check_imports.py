@@ -1,4 +1,5 @@
-"""Who may import whom: the contracts of pyproject.toml, and one per service for the rules that are on disk now."""
+"""Who may import whom: the contracts of pyproject.toml, and one per service for the rules that are on disk
+now."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def contracts_of(service: str) -> list[dict[str, Any]]:
     rules = [f"{service}.{module}" for module in layout.rules(service)]
     there = set(layout.modules(service))
     tops = {module.split(".")[0] for module in there}
-    outside = [f"{service}.{top}" for top in sorted(tops) if not layout.is_rule(service, top) and top != "__main__"]
+    outside = [
+        f"{service}.{top}" for top in sorted(tops) if not layout.is_rule(service, top) and top != "__main__"
+    ]
     readers = {"app", "asgi", "__main__", "settings"}
     contracts: list[dict[str, Any]] = []
     if rules:

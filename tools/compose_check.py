@@ -1,4 +1,5 @@
-"""Does docker-compose.yml run the same processes as the Procfile, in the same roles and with the same variables?"""
+"""Does docker-compose.yml run the same processes as the Procfile, in the same roles and with the same
+variables?"""
 
 from __future__ import annotations
 

@@ -4,13 +4,15 @@
 
 Breaking is what can make a consumer stop working who followed the old contract:
 
-- what it may send is accepted no longer (a removed operation, parameter or property; a new required one; a narrower
+- what it may send is accepted no longer (a removed operation, parameter or property; a new required one; a
+narrower
   type, enum, limit or pattern; a new security requirement), or
-- what it gets is something it was never told of (a removed or no longer required property, a removed status, a new
+- what it gets is something it was never told of (a removed or no longer required property, a removed status,
+a new
   success status, a wider type, enum or limit).
 
-Not breaking: new operations, new optional request parts, new properties in answers and messages (readers pass over
-what they do not know), new error statuses, words, examples, names of operations.
+Not breaking: new operations, new optional request parts, new properties in answers and messages (readers pass
+over what they do not know), new error statuses, words, examples, names of operations.
 
 Messages and table items are what others read, so they are held to the rule for answers; what AWS sends us
 (openapi/events/sns-* and eventbridge-*) is what we take, so it is held to the rule for requests.
@@ -114,13 +116,14 @@ class Documents:
         return node
 
 
-# -- schemas -------------------------------------------------------------------------------------------------------
+# -- schemas -------------------------------------------------------------------------------------------------
 
 
 def schema_breaks(
     old: Node, new: Node, direction: Direction, where: str, seen: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[str]:
-    """What breaks when a schema changes. `sent`: the consumer sends such values to us; `got`: it gets them."""
+    """What breaks when a schema changes. `sent`: the consumer sends such values to us; `got`: it gets
+    them."""
     old, new = old.resolved(), new.resolved()
     if (id(old.value), id(new.value)) in seen:
         return
@@ -145,7 +148,8 @@ def schema_breaks(
 
 
 def tightened(old: Any, new: Any, direction: Direction) -> str | None:
-    """How a restriction that is on one side only breaks: added to what is sent, or removed from what is got."""
+    """How a restriction that is on one side only breaks: added to what is sent, or removed from what is
+    got."""
     if direction == "sent" and old is None and new is not None:
         return "added"
     if direction == "got" and old is not None and new is None:
@@ -262,7 +266,8 @@ def object_breaks(
 def choice_breaks(
     old: Node, new: Node, direction: Direction, where: str, seen: frozenset[tuple[int, int]]
 ) -> Iterator[str]:
-    """Alternatives: whatever was one of the old choices (or will be one of the new) must fit one on the other side."""
+    """Alternatives: whatever was one of the old choices (or will be one of the new) must fit one on the other
+    side."""
     for keyword in ("oneOf", "anyOf"):
         before = [old[keyword][index] for index in range(len(old.plain(keyword) or ()))]
         after = [new[keyword][index] for index in range(len(new.plain(keyword) or ()))]
@@ -291,7 +296,7 @@ def choice_breaks(
             yield from schema_breaks(old["allOf"][index], new["allOf"][index], direction, where, seen)
 
 
-# -- APIs ----------------------------------------------------------------------------------------------------------
+# -- APIs ----------------------------------------------------------------------------------------------------
 
 
 def api_breaks(old: Node, new: Node, where: str) -> Iterator[str]:
@@ -413,7 +418,8 @@ def security_breaks(old: Whole, new: Whole, name: str) -> Iterator[str]:
     for requirement in before:
         # Whoever brought the old set of credentials must still be let in by some requirement.
         if not any(needed <= requirement for needed in after):
-            yield f"{name}: security: {' and '.join(sorted(requirement)) or 'no credentials'} is enough no longer"
+            what = " and ".join(sorted(requirement)) or "no credentials"
+            yield f"{name}: security: {what} is enough no longer"
     scopes_before, scopes_after = old[2].plain("x-required-scopes"), new[2].plain("x-required-scopes")
     if not scopes_after:
         return
@@ -447,7 +453,7 @@ def scheme_breaks(old: Node, new: Node, where: str) -> Iterator[str]:
                 yield f"{where}: security scheme {name}: {keyword} changed"
 
 
-# -- folders -------------------------------------------------------------------------------------------------------
+# -- folders -------------------------------------------------------------------------------------------------
 
 
 def breaks(released: Path, current: Path) -> Iterator[str]:

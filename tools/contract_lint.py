@@ -1,8 +1,8 @@
 """Are the promises below openapi/ valid in their own language?
 
-Each API is valid OpenAPI 3.0 with every reference resolved and every example true to its schema; each message, table
-and catalogue schema is valid JSON Schema 2020-12; products.yaml keeps to the catalogue's schema.
-The house's own rules about contracts are tests in tests/architecture.
+Each API is valid OpenAPI 3.0 with every reference resolved and every example true to its schema; each
+message, table and catalogue schema is valid JSON Schema 2020-12; products.yaml keeps to the catalogue's
+schema. The house's own rules about contracts are tests in tests/architecture.
 """
 
 from __future__ import annotations

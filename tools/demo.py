@@ -1,4 +1,6 @@
-"""`make demo`: two buyers, three hours, one bill, and a worker killed in mid-flight. Exits 0 only if the bill is exact."""
+"""`make demo`: two buyers, three hours, one bill, and a worker killed in mid-flight.
+
+Exits 0 only if the bill is exact."""
 
 from __future__ import annotations
 
@@ -24,10 +26,12 @@ def main() -> int:
     )
     parser.add_argument("--events", type=int, default=150, help="events a buyer and quarter of an hour")
     chosen = parser.parse_args()
-    kill = {"all": tuple(MOMENT_OF), "none": ()}.get(chosen.kill) or tuple(filter(None, chosen.kill.split(",")))
+    kill = {"all": tuple(MOMENT_OF), "none": ()}.get(chosen.kill) or tuple(
+        filter(None, chosen.kill.split(","))
+    )
     kill = () if chosen.kill == "none" else kill
 
-    print("Marketplane's demo: real HTTP, SQS and DynamoDB on this machine; AWS Marketplace is played by the simulator.\n")
+    print("Marketplane's demo: real HTTP, SQS and DynamoDB here; the simulator plays AWS Marketplace.\n")
     with tempfile.TemporaryDirectory(prefix="marketplane-demo-") as folder:
         stack = Stack(
             folder,
@@ -51,7 +55,10 @@ def print_bill(story: Story, lines: list[Line]) -> None:
         f"\n{story.reported} usage events were reported, {story.late} of them late; "
         f"{story.repeated} were sent a second time.\n"
     )
-    print(f"{'buyer':<10}{'dimension':<12}{'used':>16}{'billed by AWS':>16}{'written off':>16}{'difference':>12}  books")
+    print(
+        f"{'buyer':<10}{'dimension':<12}{'used':>16}{'billed by AWS':>16}"
+        f"{'written off':>16}{'difference':>12}  books"
+    )
     for line in lines:
         print(
             f"{line.buyer:<10}{line.dimension:<12}{line.used:>16f}{line.billed:>16f}{line.written_off:>16f}"

@@ -1,7 +1,7 @@
 """Amazon's own local DynamoDB, the second opinion on our tables: fetched only when somebody asks for it.
 
-Its licence lets each user fetch and run it, and lets nobody pass it on: so it is neither in this repository nor in an
-image, and `make test` does not need it.
+Its licence lets each user fetch and run it, and lets nobody pass it on: so it is neither in this repository
+nor in an image, and `make test` does not need it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "engine" / "dynamodb-local"
 OLDEST_JAVA = 17
 HOW = (
-    "`make test ENGINE=dynamodb-local` fetches it with npm into engine/dynamodb-local/node_modules and runs it with "
-    "Java 17 or newer."
+    "`make test ENGINE=dynamodb-local` fetches it with npm into engine/dynamodb-local/node_modules "
+    "and runs it with Java 17 or newer."
 )
 
 

@@ -61,7 +61,8 @@ class Account:
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The engine that `make test` started, or one for this run. ENGINE=dynamodb-local is Amazon's own, for tables."""
+    """The engine that `make test` started, or one for this run. ENGINE=dynamodb-local is Amazon's own, for
+    tables."""
     name = os.environ.get("ENGINE") or "ministack"
     if queues := os.environ.get("TEST_ENGINE_URL"):
         yield Engine(name, os.environ.get("TEST_DYNAMODB_URL") or queues, queues)

@@ -32,7 +32,8 @@ class Lock:
 
 @dataclass(frozen=True)
 class Environment:
-    """One folder below .venv: hashed requirements first, then our own packages, editable and without dependencies."""
+    """One folder below .venv: hashed requirements first, then our own packages, editable and without
+    dependencies."""
 
     name: str
     purpose: str
@@ -92,6 +93,7 @@ def locks() -> list[Lock]:
             Path("engine/dynamodb-local/requirements.txt"), (Path("engine/dynamodb-local/requirements.in"),)
         ),
         Lock(Path("tests/requirements.txt"), (Path("tests/requirements.in"),)),
+        Lock(Path("tests/sdks/requirements.txt"), (Path("tests/sdks/requirements.in"),)),
     ]
     for project in (CHASSIS, *(Path("services") / name for name in SERVICES), Path("simulator")):
         pyproject = project / "pyproject.toml"

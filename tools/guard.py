@@ -1,7 +1,8 @@
 """Outlives a process runner that was killed, by just long enough to kill what it had started.
 
-Reads lines `watch PID` and `forget PID` on its standard input. When the input ends, the runner is gone, and every
-process group still watched gets SIGKILL. Needed since a killed gunicorn master leaves its workers behind.
+Reads lines `watch PID` and `forget PID` on its standard input. When the input ends, the runner is gone, and
+every process group still watched gets SIGKILL. Needed since a killed gunicorn master leaves its workers
+behind.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Which file of a service is a door, a hand, or a rule. Rules are all that has no fixed name (see ARCHITECTURE.md)."""
+"""Which file of a service is a door, a hand, or a rule. Rules are all that has no fixed name (see
+ARCHITECTURE.md)."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ DOORS = {"api", "landing", "pages", "worker"}
 HANDS = {"tables", "marketplace", "queues"}
 ASSEMBLY = {"app", "asgi", "parts", "settings", "__main__"}
 WIRE = {"schemas", "problems"}  # messages and rows become values and back; refusals become problem documents
-# The money path has more than three files at its edges: hands on the books and the log, and the two that join hands
-# and rules step by step (a request's and the worker's), whose order and failures are their own subject.
-AT_THE_EDGE_OF = {"metering": {"books", "usage_log", "cycle", "intake", "measures"}}
+# The money path has more than three files at its edges: hands on the books and the log, and the two that join
+# hands and rules step by step (a request's and the worker's), whose order and failures are their own subject.
+AT_THE_EDGE_OF = {"metering": {"books", "usage_log", "cycle", "intake", "measures", "statements"}}
 
 
 def source(service: str) -> Path:

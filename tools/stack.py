@@ -1,4 +1,5 @@
-"""Runs the processes of the Procfile on loopback ports: for `make up`, `make demo`, and the journeys' fixtures.
+"""Runs the processes of the Procfile on loopback ports: for `make up`, `make demo`, and the journeys'
+fixtures.
 
     with Stack(directory) as stack:
         key = stack.api_key("metering", ["usage:write"])
@@ -46,8 +47,8 @@ READY_PATHS = {
     "dynamodb-local": "/",
     "simulator": "/healthz",
 }
-# Below the range from which Linux takes the ports of outgoing connections (32768 and up): a port taken from there
-# could be in use when a killed process wants it back.
+# Below the range from which Linux takes the ports of outgoing connections (32768 and up): a port taken from
+# there could be in use when a killed process wants it back.
 PORTS = range(20_000, 32_000)
 
 
@@ -63,17 +64,18 @@ def procfile() -> dict[str, str]:
 
 
 class Stack:
-    """The processes of the house, each in its own session, with one state folder and one log file per process.
+    """The processes of the house, each in its own session, with one state folder and one log file per
+    process.
 
     Args:
-        directory: where state and logs go; made when missing. State that is there from a clean stop is taken up.
-        processes: names from the Procfile; all when None. The engine is always started.
+        directory: where state and logs go; made when missing. State that is there from a clean stop is taken
+        up. processes: names from the Procfile; all when None. The engine is always started.
         engine: `ministack` for everything, or `dynamodb-local` for tables on Amazon's own engine.
         environment: variables for every service process, over the usual ones.
         process_environment: variables by process name, over all others.
         ports: port by process name; a free one is taken for the rest.
-        faults: put the fault proxy between the services and the engine (`urls["fault-proxy"]`, see tests/faults).
-        on_event: told in a sentence what happens.
+        faults: put the fault proxy between the services and the engine (`urls["fault-proxy"]`, see
+        tests/faults). on_event: told in a sentence what happens.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class Stack:
         self._running: dict[str, Process] = {}
         self._guard: Guard | None = None
 
-    # -- the whole -------------------------------------------------------------------------------------------------
+    # -- the whole -------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         try:
@@ -129,8 +131,9 @@ class Stack:
     def start_all(self) -> None:
         """Starts everything in the order in which each finds what it needs.
 
-        1. Engines and the fault proxy. 2. Simulator. 3. Tables and queues, made by their owners. 4. The simulator
-        learns where its news goes. 5. Web processes and workers, all at once. Each step may be repeated.
+        1. Engines and the fault proxy. 2. Simulator. 3. Tables and queues, made by their owners. 4. The
+        simulator learns where its news goes. 5. Web processes and workers, all at once. Each step may be
+        repeated.
 
         Raises:
             StackError: a process did not come up in time, or ended.
@@ -145,7 +148,8 @@ class Stack:
         self._start_together([name for name in self.names if name not in self._running])
 
     def stop(self) -> None:
-        """Stops all: services first, engines last, so that nobody is left talking to nobody. Safe to repeat."""
+        """Stops all: services first, engines last, so that nobody is left talking to nobody. Safe to
+        repeat."""
         below = ("simulator", "fault-proxy", "engine", "dynamodb-local")
         above = [name for name in self._running if name not in below]
         for group in (above, *([name] for name in below)):
@@ -161,7 +165,7 @@ class Stack:
             self._guard.close()
             self._guard = None
 
-    # -- one process -----------------------------------------------------------------------------------------------
+    # -- one process -----------------------------------------------------------------------------------------
 
     def start(self, name: str) -> None:
         """Starts one process on the port it always had, and waits until it is ready."""
@@ -170,7 +174,8 @@ class Stack:
     def kill(self, name: str) -> None:
         """`kill -9` of a process and of its children: nothing is flushed, closed or said goodbye to.
 
-        The engine is cut off just as hard but keeps what it acknowledged, as AWS does (engine/local_engine.py).
+        The engine is cut off just as hard but keeps what it acknowledged, as AWS does
+        (engine/local_engine.py).
         """
         process = self._running.pop(name)
         if name == "engine":
@@ -219,15 +224,15 @@ class Stack:
                         f"{name} ended with exit code {code} before it was ready.\n{self._tail(name)}"
                     )
                 if time.monotonic() > deadline:
-                    raise StackError(
-                        f"{name} was not ready within {seconds:.0f} s; it answered: {answer[:300]}\n{self._tail(name)}"
-                    )
+                    waited = f"{name} was not ready within {seconds:.0f} s"
+                    raise StackError(f"{waited}; it answered: {answer[:300]}\n{self._tail(name)}")
                 time.sleep(0.05)
 
-    # -- commands of the services ----------------------------------------------------------------------------------
+    # -- commands of the services ----------------------------------------------------------------------------
 
     def run(self, service: str, *words: str) -> str:
-        """Runs `python -m <service> <words>` to its end, with that service's variables. Answers what it printed.
+        """Runs `python -m <service> <words>` to its end, with that service's variables. Answers what it
+        printed.
 
         Raises:
             StackError: it failed.
@@ -276,10 +281,11 @@ class Stack:
             queue=variables["NOTIFICATIONS_QUEUE"] if listens else "",
         )
 
-    # -- variables -------------------------------------------------------------------------------------------------
+    # -- variables -------------------------------------------------------------------------------------------
 
     def environment_of(self, name: str) -> dict[str, str]:
-        """All variables of one process. Nothing of the caller's AWS set-up comes through: no profile, no key."""
+        """All variables of one process. Nothing of the caller's AWS set-up comes through: no profile, no
+        key."""
         engine = self.urls["engine"]
         tables = self.urls.get("dynamodb-local", engine)
         if "fault-proxy" in self.urls and name not in ("simulator", "fault-proxy"):
@@ -346,7 +352,7 @@ class Stack:
             }
         return variables | self._environment
 
-    # -- inside ----------------------------------------------------------------------------------------------------
+    # -- inside ----------------------------------------------------------------------------------------------
 
     def _start_together(self, names: Sequence[str]) -> None:
         for name in names:

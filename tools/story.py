@@ -1,6 +1,6 @@
 """The story that `make demo` tells and the journeys repeat: two buyers, three hours, one exact bill.
 
-Ada's company bought a product of the legacy generation; Babbage's one with concurrent agreements. Everything goes over
+Ada's company bought a product of the legacy generation, Babbage's one with concurrent agreements. Both meet
 real HTTP, SQS and DynamoDB; only AWS Marketplace is played by the simulator, whose clock the story moves.
 """
 
@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -31,7 +32,7 @@ FIRST_HOUR = datetime.fromisoformat("2026-11-22T10:00:00+00:00")
 BATCH = 100
 PATIENCE_SECONDS = 120.0
 
-# What a story wants of the services: short beats, and calls of AWS far enough apart to kill someone between two.
+# What a story wants of the services: short beats, and calls of AWS far enough apart to kill between two.
 ENVIRONMENT = {"CYCLE_SECONDS": "0.2", "AWS_CALLS_PER_SECOND": "2"}
 
 # The moment at which killing a process hurts most.
@@ -48,7 +49,7 @@ MOMENT_OF = {
 
 @dataclass
 class Buyer:
-    """One of the two, and the truth about what they used: quantity by event id, so that a repeat changes nothing."""
+    """One of the two, and the truth about what they used: quantity by event id, so a repeat adds nothing."""
 
     name: str
     email: str
@@ -105,35 +106,46 @@ class Story:
         self._per_quarter = events_per_quarter
         self._random = random.Random(seed)
         self._http = httpx.Client(timeout=30, trust_env=False)
-        self.ada = Buyer("Ada", "ada@analytics.example", "222233334444", LEGACY_PRODUCT, ("gpu_hours", "requests"))
+        self.ada = Buyer(
+            "Ada", "ada@analytics.example", "222233334444", LEGACY_PRODUCT, ("gpu_hours", "requests")
+        )
         self.babbage = Buyer(
             "Babbage", "charles@engines.example", "333344445555", LICENSED_PRODUCT, ("cpu_hours", "gpu_hours")
         )
         self.reported = 0
         self.repeated = 0
         self.late = 0
+        # What must be found nowhere afterwards: tokens, keys, sessions.
+        self.secrets: set[str] = set()
+
+    def close(self) -> None:
+        self._http.close()
 
     def play(self) -> list[Line]:
         """Play from the first click to the reckoning."""
-        self._keys = {
-            service: {"X-API-Key": self._stack.api_key(service, ["operator", "usage:read", "usage:write"])}
-            for service in ("registration", "notifications", "metering")
-        }
+        services = ("registration", "notifications", "metering")
+        with ThreadPoolExecutor() as pool:
+            keys = pool.map(
+                lambda service: self._stack.api_key(service, ["operator", "usage:read", "usage:write"]),
+                services,
+            )
+            self._keys = {service: {"X-API-Key": key} for service, key in zip(services, keys, strict=True)}
+        self.secrets.update(key for headers in self._keys.values() for key in headers.values())
         self._buy_and_register()
         for number in range(3):
             self._hour(FIRST_HOUR + timedelta(hours=number), is_last=number == 2)
         self._wind_up()
         return self.reckon()
 
-    # -- acts ------------------------------------------------------------------------------------------------------
+    # -- acts --------------------------------------------------------------------------------------------
 
     def _buy_and_register(self) -> None:
         self._ada_comes_with_her_browser()
         self._babbage_comes_through_the_sellers_frontend()
         self._advance(seconds=75)
         self._kill_at("news")
-        for buyer in self._buyers():
-            self._until(lambda buyer=buyer: self._subscription(buyer).get("status") == "active", "an active subscription")
+        for buyer in self.buyers():
+            self._until(partial(self._has_status, buyer, "active"), "an active subscription")
             customer = self._customer(buyer)
             assert customer["access"] == "granted", customer
             self._say(f"AWS's news has come: {buyer.name}'s subscription is active, access is granted.")
@@ -147,8 +159,11 @@ class Story:
                 customer_aws_account_id=self.ada.account,
             )
             assert browser.answer.status_code == 200, browser.reads()
+            handed_over = next(form for form in browser.page.forms if "/register" in form.action)
+            self.secrets.add(handed_over.fields["x-amzn-marketplace-token"])
             browser.submit("/register")
             assert browser.answer.status_code == 200, browser.reads()
+            self.secrets.update(browser.answer.history[0].cookies.values())
             self._say("Ada subscribed on the storefront; her browser was posted to the registration page.")
             self._kill_at("registering")
             browser.submit("/register/customer", email=self.ada.email, name="Ada", company="Analytics Ltd")
@@ -168,6 +183,7 @@ class Story:
         )
         url = self._stack.urls["registration-web"] + "/v1/registrations"
         opened = self._ask("POST", url, {"registration_token": bought["registration_token"]})
+        self.secrets.update((bought["registration_token"], opened["session_secret"]))
         registered = self._ask(
             "PUT",
             f"{url}/{opened['registration_id']}/customer",
@@ -178,30 +194,36 @@ class Story:
         self.babbage.agreement_id = bought["agreement_id"]
         self.babbage.identity = {"license_arn": bought["license_arn"]}
         assert registered["customer_id"], registered
-        self._say("Babbage bought under a concurrent agreement and registered through the seller's own frontend.")
+        self._say(
+            "Babbage bought under a concurrent agreement and registered through the seller's own frontend."
+        )
 
     def _hour(self, hour: datetime, *, is_last: bool) -> None:
         for quarter in range(4):
             self._set_clock(hour + timedelta(minutes=15 * (quarter + 1)))
             if quarter == 0 and hour > FIRST_HOUR:
                 self._billed_hour(hour - timedelta(hours=1))
-            for buyer in self._buyers():
+            for buyer in self.buyers():
                 if buyer is self.babbage and is_last and quarter > 1:
                     continue
-                self._report(buyer, self._events(buyer, hour + timedelta(minutes=15 * quarter), self._per_quarter))
+                self._report(
+                    buyer, self._events(buyer, hour + timedelta(minutes=15 * quarter), self._per_quarter)
+                )
             if is_last and quarter == 1:
                 self._babbage_cancels()
-        self._say(f"The hour from {hour:%H:%M} is used up: {self.reported} events so far, {self.repeated} sent twice.")
+        self._say(
+            f"The hour from {hour:%H:%M} is used up: {self.reported} events, {self.repeated} sent twice."
+        )
 
     def _billed_hour(self, hour: datetime) -> None:
-        """Wait for AWS's answer for an hour, killing someone between two calls; then report late usage of it."""
-        wanted = {(b.subscription_id, d) for b in self._buyers() for d in b.dimensions}
+        """Wait for AWS's answer for an hour, killing between two calls; then report late usage of it."""
+        wanted = {(b.subscription_id, d) for b in self.buyers() for d in b.dimensions}
 
         def billed() -> set[tuple[str, str]]:
             return {
                 (buyer.subscription_id, record["dimension"])
-                for record in self._bill()
-                for buyer in self._buyers()
+                for record in self.bill()
+                for buyer in self.buyers()
                 if _is_of(record, buyer) and record["hour"].startswith(f"{hour:%Y-%m-%dT%H}")
             }
 
@@ -210,16 +232,18 @@ class Story:
             self._kill_at("billing")
         self._until(lambda: billed() == wanted, f"the bill of {hour:%H:%M}")
         self._say(f"AWS has the hour from {hour:%H:%M}, one record for each buyer and dimension.")
-        for buyer in self._buyers():
+        for buyer in self.buyers():
             late = self._events(buyer, hour + timedelta(minutes=30), self._per_quarter // 5)
             self.late += len(late)
             self._report(buyer, late)
-        self._say(f"{self._per_quarter // 5 * 2} late events for that hour came after its bill: they go to a later hour.")
+        self._say(
+            f"{self._per_quarter // 5 * 2} late events for that hour came after its bill: they are carried."
+        )
 
     def _babbage_cancels(self) -> None:
         self._control("POST", f"/agreements/{self.babbage.agreement_id}/cancel")
         self._say("Babbage cancelled in mid-hour: the running hour is his last, and is sealed at once.")
-        self._until(lambda: self._subscription(self.babbage)["status"] == "ending", "news of the end")
+        self._until(partial(self._has_status, self.babbage, "ending"), "news of the end")
         self._until(lambda: self._is_settled(self.babbage), "the final hour's bill")
         self._say("The final hour was billed while AWS still takes it.")
         self._advance(seconds=60)
@@ -231,23 +255,23 @@ class Story:
         self._until(lambda: self._is_settled(self.babbage), "the rest of the final hour")
         self._set_clock(FIRST_HOUR + timedelta(hours=3, minutes=40))
         self._until(lambda: self._is_settled(self.ada), "Ada's last bill")
-        self._until(lambda: self._subscription(self.babbage)["status"] == "ended", "the end of Babbage's subscription")
+        self._until(partial(self._has_status, self.babbage, "ended"), "the end of Babbage's subscription")
         self._report(self.babbage, self._events(self.babbage, FIRST_HOUR + timedelta(hours=2, minutes=20), 1))
         self._until(lambda: self._is_settled(self.babbage), "the write-off")
         self._say("One event of Babbage's came after AWS had closed the book: it is written off, visibly.")
 
-    # -- the reckoning ---------------------------------------------------------------------------------------------
+    # -- the reckoning -----------------------------------------------------------------------------------
 
     def reckon(self) -> list[Line]:
         """AWS's bill beside the truth, for each buyer and dimension."""
         lines = []
-        for buyer in self._buyers():
-            balances = {row["dimension"]: row for row in self._balances(buyer)}
+        for buyer in self.buyers():
+            balances = {row["dimension"]: row for row in self.balances(buyer)}
             for dimension in buyer.dimensions:
                 billed = sum(
                     (
                         Decimal(record["quantity"])
-                        for record in self._bill()
+                        for record in self.bill()
                         if _is_of(record, buyer) and record["dimension"] == dimension
                     ),
                     Decimal(0),
@@ -265,7 +289,7 @@ class Story:
                 )
         return lines
 
-    # -- usage -----------------------------------------------------------------------------------------------------
+    # -- usage -------------------------------------------------------------------------------------------
 
     def _events(self, buyer: Buyer, since: datetime, count: int, minutes: int = 15) -> list[dict[str, Any]]:
         events = []
@@ -305,14 +329,22 @@ class Story:
                 answer = one.result()
                 assert not answer["refused"], answer["refused"]
 
-    # -- what the story asks ---------------------------------------------------------------------------------------
+    # -- what the story asks -----------------------------------------------------------------------------
 
-    def _buyers(self) -> tuple[Buyer, Buyer]:
+    def buyers(self) -> tuple[Buyer, Buyer]:
         return self.ada, self.babbage
 
-    def _subscription(self, buyer: Buyer) -> dict[str, Any]:
+    def _has_status(self, buyer: Buyer, status: str) -> bool:
         url = f"{self._stack.urls['notifications-web']}/v1/subscriptions/{buyer.subscription_id}"
-        return self._ask("GET", url, headers=self._keys["notifications"], absent={})
+        row = self._ask("GET", url, headers=self._keys["notifications"], absent={})
+        return bool(row.get("status") == status)
+
+    def records(self, buyer: Buyer) -> list[dict[str, Any]]:
+        """All metering records of a buyer, as metering keeps them."""
+        path = f"/v1/metering-records?subscription_id={buyer.subscription_id}&limit=100"
+        url = self._stack.urls["metering-web"] + path
+        found: list[dict[str, Any]] = self._ask("GET", url, headers=self._keys["metering"])["items"]
+        return found
 
     def _customers_by_email(self, email: str) -> list[dict[str, Any]]:
         url = f"{self._stack.urls['registration-web']}/v1/customers?email={email}"
@@ -322,14 +354,14 @@ class Story:
     def _customer(self, buyer: Buyer) -> dict[str, Any]:
         return self._customers_by_email(buyer.email)[0]
 
-    def _balances(self, buyer: Buyer) -> list[dict[str, Any]]:
+    def balances(self, buyer: Buyer) -> list[dict[str, Any]]:
         url = f"{self._stack.urls['metering-web']}/v1/balance?subscription_id={buyer.subscription_id}"
         rows: list[dict[str, Any]] = self._ask("GET", url, headers=self._keys["metering"])["dimensions"]
         return rows
 
     def _is_settled(self, buyer: Buyer) -> bool:
         """Everything that was reported is accounted for, and nothing of it is under way."""
-        rows = {row["dimension"]: row for row in self._balances(buyer)}
+        rows = {row["dimension"]: row for row in self.balances(buyer)}
         return all(
             dimension in rows
             and Decimal(rows[dimension]["accepted"]) == buyer.total(dimension)
@@ -337,11 +369,11 @@ class Story:
             for dimension in buyer.dimensions
         )
 
-    def _bill(self) -> list[dict[str, Any]]:
+    def bill(self) -> list[dict[str, Any]]:
         records: list[dict[str, Any]] = self._control("GET", "/bill")["records"]
         return records
 
-    # -- time, faults, words ---------------------------------------------------------------------------------------
+    # -- time, faults, words -----------------------------------------------------------------------------
 
     def _now(self) -> datetime:
         return datetime.fromisoformat(self._control("GET", "/clock")["now"])
@@ -371,7 +403,7 @@ class Story:
                 raise TimeoutError(f"The story waited {PATIENCE_SECONDS:.0f} s in vain for {what}.")
             time.sleep(0.1)
 
-    def _control(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return self._ask(method, f"{self._stack.urls['simulator']}/_simulator{path}", body)
 
     def _ask(

@@ -17,7 +17,7 @@ def test_a_batch_writes_25_items_and_not_one_more(make_table: Callable[..., Any]
     client = make_table()
     assert client.batch_write_item(RequestItems=writes(25))["UnprocessedItems"] == {}
     assert client.scan(TableName="things", Select="COUNT")["Count"] == 25
-    with pytest.raises(ClientError, match="ValidationException|less than or equal to 25"):
+    with pytest.raises(ClientError, match="ValidationException"):
         client.batch_write_item(RequestItems=writes(26))
 
 

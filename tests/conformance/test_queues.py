@@ -1,4 +1,5 @@
-"""At least once, and to the dead-letter queue after too many tries. All of the house's signals stand on this."""
+"""At least once, and to the dead-letter queue after too many tries. All of the house's signals stand on
+this."""
 
 import json
 import time

@@ -1,5 +1,5 @@
-"""Several rows change together or not at all, and a repeated transaction counts once. Row-and-outbox and the frozen
-intent stand on this."""
+"""Several rows change together or not at all, and a repeated transaction counts once. Row-and-outbox and the
+frozen intent stand on this."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,5 +19,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("contract")
     with Stack(folder, environment=ENVIRONMENT, process_environment=PROCESS_ENVIRONMENT) as stack:
         world = World(stack)
-        world.begin()
-        yield world
+        try:
+            world.begin()
+            yield world
+        finally:
+            world.close()
+            if "CONTRACTS_REPORT" in os.environ:
+                Path(os.environ["CONTRACTS_REPORT"]).write_text(
+                    json.dumps([[*key, n] for key, n in world.seen.items()])
+                )

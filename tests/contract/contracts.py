@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import os
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +26,8 @@ def _chassis_contract() -> ModuleType:
     """The chassis' own loader, so that what is tested is what is served. It needs nothing but PyYAML."""
     path = ROOT / "libs/chassis/src/chassis/contract.py"
     spec = importlib.util.spec_from_file_location("chassis_contract", path)
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -58,6 +61,26 @@ class Operation:
         return {"apiKey": []} in self.security
 
     @property
+    def parameters(self) -> list[dict[str, Any]]:
+        """Its own parameters and those of its path."""
+        of_path = _document(self.service)["paths"][self.path].get("parameters", [])
+        return [self.resolve(one) for one in (*of_path, *self.definition.get("parameters", []))]
+
+    @property
+    def pages(self) -> bool:
+        """Whether it answers a list, page by page."""
+        return any(parameter["name"] == "cursor" for parameter in self.parameters)
+
+    def resolve(self, node: Any) -> Any:
+        """What a reference inside the contract names; anything else as it is."""
+        while isinstance(node, dict) and "$ref" in node:
+            found: Any = _document(self.service)
+            for step in node["$ref"].removeprefix("#/").split("/"):
+                found = found[step]
+            node = found
+        return node
+
+    @property
     def successes(self) -> tuple[int, ...]:
         """The statuses by which it says that it did what was asked."""
         return tuple(int(status) for status in self.definition["responses"] if status[0] in "23")
@@ -85,19 +108,44 @@ def operations(*services: str) -> Iterator[Operation]:
             yield Operation(service, identity, definition["method"], definition["path"], definition)
 
 
-def configuration(seed: int | None = None, examples: int | None = None) -> SchemathesisConfig:
+@dataclass(frozen=True)
+class Depth:
+    """How far requests are looked for. `make contracts-deep` sets both by environment variables."""
+
+    examples: int | None = (
+        int(os.environ["CONTRACTS_EXAMPLES"]) if "CONTRACTS_EXAMPLES" in os.environ else None
+    )
+    seed: int | None = int(os.environ["CONTRACTS_SEED"]) if "CONTRACTS_SEED" in os.environ else None
+
+
+DEPTH = Depth()
+
+
+def configuration() -> SchemathesisConfig:
     """The file beside this one; with another seed it looks elsewhere, with more examples further."""
-    config = SchemathesisConfig.from_path(CONFIGURATION)
-    if seed is not None:
-        config.update(seed=seed)
-        config.projects.default.generation.deterministic = False
-    if examples is not None:
-        config.projects.default.generation.max_examples = examples
-    return config
+    settings = tomllib.loads(CONFIGURATION.read_text())
+    if DEPTH.seed is not None:
+        settings["seed"] = DEPTH.seed
+        settings["generation"]["deterministic"] = False
+    if DEPTH.examples is not None:
+        settings["generation"]["max-examples"] = DEPTH.examples
+    return SchemathesisConfig.from_dict(settings)
 
 
-def schema(service: str, config: SchemathesisConfig | None = None) -> Any:
-    """What Schemathesis makes tests from. Its address is not known yet: `World.send` names it."""
-    made = schemathesis.openapi.from_dict(document(service), config=config or configuration())
+def schema(service: str, leaves: frozenset[str] = frozenset()) -> Any:
+    """What Schemathesis makes tests from. The real address is not known yet; the world names it with each
+    request.
+
+    Args:
+        service: whose contract.
+        leaves: operations whose links are left out.
+    """
+    contract = document(service)
+    for path in contract["paths"].values():
+        for operation in path.values():
+            if isinstance(operation, dict) and operation["operationId"] in leaves:
+                for response in operation["responses"].values():
+                    response.pop("links", None)
+    made = schemathesis.openapi.from_dict(contract, config=configuration())
     made.config.update(base_url="http://127.0.0.1:9")
     return made

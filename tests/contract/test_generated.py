@@ -1,5 +1,5 @@
-"""Every operation, with requests made from its contract: its examples, the edges of its schemas, fuzzed valid and invalid
-data. Whatever is sent, the answer must be one that the contract promises."""
+"""Every operation, with requests made from its contract: its examples, the edges of its schemas, fuzzed valid
+and invalid data. Whatever is sent, the answer must be one that the contract promises."""
 
 from __future__ import annotations
 

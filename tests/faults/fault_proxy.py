@@ -1,8 +1,10 @@
 """A reverse proxy in front of the local engine that fails on request, as AWS does and no engine will.
 
-    python tests/faults/fault_proxy.py --port 9000 --dynamodb http://127.0.0.1:8000 [--others http://127.0.0.1:8001]
+    python tests/faults/fault_proxy.py --port 9000 --dynamodb http://127.0.0.1:8000 [--others
+    http://127.0.0.1:8001]
 
-It speaks the JSON protocols of DynamoDB, SQS and SNS by passing them on byte for byte. Faults are added over HTTP:
+It speaks the JSON protocols of DynamoDB, SQS and SNS by passing them on byte for byte. Faults are added over
+HTTP:
 
     POST   /_faults/        {"kind": "throttle", "operation": "PutItem", "resource": "usage-log", "count": 2}
     GET    /_faults/        every fault with how often it matched and fired
@@ -16,9 +18,9 @@ A fault has these parts (all but `kind` may be left out):
                 drop_before          connection closed without an answer, not executed
                 drop_after           executed, then connection closed without an answer
                 slow                 executed, answered `seconds` later
-                unprocessed          of a BatchWriteItem, BatchGetItem or batch of SQS only the first `keep` are executed
-                transaction_conflict TransactionCanceledException with a TransactionConflict for each item
-                down                 every request is cut off, whatever its operation
+                unprocessed          of a BatchWriteItem, BatchGetItem or batch of SQS only the first `keep`
+                are executed transaction_conflict TransactionCanceledException with a TransactionConflict for
+                each item down                 every request is cut off, whatever its operation
     operation   `PutItem` or `DynamoDB_20120810.PutItem`; any when left out
     resource    a part of the name of a table or queue that the request touches; any when left out
     skip        how many matching requests pass first (0)
@@ -62,7 +64,8 @@ QUEUE_BATCHES = ("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibil
 TRANSACTIONS = ("TransactWriteItems", "TransactGetItems")
 # The operations that a kind of fault can befall; a kind that is not here befalls any.
 SUFFERERS = {"unprocessed": {*TABLE_BATCHES, *QUEUE_BATCHES}, "transaction_conflict": {*TRANSACTIONS}}
-# Headers that speak of one connection, not of the message (RFC 9110, 7.6.1), and those that the client sets itself.
+# Headers that speak of one connection, not of the message (RFC 9110, 7.6.1), and those that the client sets
+# itself.
 HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
 LARGEST_BODY = 32 * 1024 * 1024  # a DynamoDB batch is at most 16 MB
 
@@ -184,7 +187,7 @@ class Proxy:
         ) as self._client:
             yield
 
-    # -- control ---------------------------------------------------------------------------------------------------
+    # -- control ---------------------------------------------------------------------------------------------
 
     async def _list(self, request: web.Request) -> web.Response:
         return web.json_response({"faults": self.faults.as_json()})
@@ -201,7 +204,7 @@ class Proxy:
         self.faults.forget(int(id) if id else None)
         return web.Response(status=204)
 
-    # -- traffic ---------------------------------------------------------------------------------------------------
+    # -- traffic ---------------------------------------------------------------------------------------------
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -256,7 +259,8 @@ class Proxy:
     async def _part_of_table_batch(
         self, request: web.Request, fields: dict[str, Any], operation: str, keep: int
     ) -> web.Response:
-        """Executes the first `keep` items over all tables and answers the rest as AWS names what it left undone."""
+        """Executes the first `keep` items over all tables and answers the rest as AWS names what it left
+        undone."""
         items_of, put_items = item_lists(operation)
         kept: dict[str, Any] = {}
         left: dict[str, Any] = {}
@@ -281,7 +285,8 @@ class Proxy:
     async def _part_of_queue_batch(
         self, request: web.Request, fields: dict[str, Any], keep: int
     ) -> web.Response:
-        """Executes the first `keep` entries and answers the others as failed through no fault of the sender."""
+        """Executes the first `keep` entries and answers the others as failed through no fault of the
+        sender."""
         entries = fields.get("Entries", [])
         answer: dict[str, Any] = {"Successful": [], "Failed": []}
         if entries[:keep]:

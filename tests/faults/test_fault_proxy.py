@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
 from tools.engine_fixture import Account, Engine
 from tools.stack import ROOT, free_port
 

@@ -1,0 +1,203 @@
+"""A simulator of its own, a seller's registration page, and a headless Chromium in front of both.
+
+Chromium is Debian's. Where this process may, it installs it; elsewhere the tests say how and are skipped, or
+fail when CI=true, so that a pipeline cannot lose them without a word.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+# Below a folder that git ignores: pictures are looked at, not kept.
+PICTURES = ROOT / ".state" / "screenshots"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PRODUCTS: list[dict[str, Any]] = [
+    {
+        "product_code": "endpoints",
+        "product_id": "prod-endpoints",
+        "title": "Inference Endpoints",
+        "generation": "concurrent_agreements",
+        "dimensions": [
+            {"key": "gpu_hours", "title": "GPU hours", "unit": "Hours"},
+            {"key": "requests", "title": "Requests", "unit": "Requests"},
+        ],
+    },
+    {
+        "product_code": "seats",
+        "product_id": "prod-seats",
+        "title": "Team Seats",
+        "generation": "concurrent_agreements",
+        "pricing_model": "contract",
+        "dimensions": [
+            {"key": "editors", "title": "Editors", "unit": "Users"},
+            {"key": "viewers", "title": "Viewers", "unit": "Users"},
+        ],
+    },
+    {
+        "product_code": "classic",
+        "product_id": "prod-classic",
+        "title": "Classic Search",
+        "generation": "legacy",
+        "dimensions": [{"key": "queries", "title": "Queries", "unit": "Requests"}],
+    },
+]
+
+
+def chromium() -> str:
+    """Debian's Chromium, installed now if there is none and this process may."""
+    if (found := shutil.which("chromium")) is None and shutil.which("apt-get") and os.geteuid() == 0:
+        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for words in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+            subprocess.run(
+                ["apt-get", *words], env=quiet, stdout=subprocess.DEVNULL, check=False, timeout=600
+            )
+        found = shutil.which("chromium")
+    if found is None:
+        reason = "There is no chromium; on Debian this mends it: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    return PICTURES
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Simulator:
+    """A simulator that runs, and its control API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def do(self, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/_simulator/{path}",
+            None if body is None else json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    process = subprocess.Popen(
+        [ROOT / ".venv/simulator/bin/python", "-m", "marketplace_simulator"],
+        cwd=tmp_path_factory.mktemp("simulator"),
+        env=kept | {"PORT": str(port), "LOG_LEVEL": "WARNING", "SIMULATOR_START": "2026-11-22T14:00:00Z"},
+    )
+    simulator = Simulator(f"http://127.0.0.1:{port}")
+    try:
+        for _ in range(200):
+            assert process.poll() is None, "the simulator ended while starting"
+            try:
+                simulator.do("GET", "health")
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield simulator
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+class Registration(BaseHTTPRequestHandler):
+    """The seller's page: shows what the buyer's browser brought, but for the token."""
+
+    def do_POST(self) -> None:
+        fields = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.server.posts.append({name: values[0] for name, values in fields.items()})  # type: ignore[attr-defined]
+        names = html.escape(", ".join(sorted(fields)))
+        page = f"<!doctype html><html lang=en><title>Seller</title><h1>Welcome</h1><p id=names>{names}</p>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(page.encode())
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def registration() -> Iterator[Any]:
+    """A seller's registration page at `.url`; what was posted to it is in `.posts`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Registration)
+    server.posts = []  # type: ignore[attr-defined]
+    server.url = f"http://127.0.0.1:{server.server_port}/register"  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.fixture
+def simulator(running: Simulator, registration: Any) -> Simulator:
+    """An empty simulator with three products, whose buyers are sent to the registration page."""
+    running.do("POST", "reset")
+    for product in PRODUCTS:
+        running.do("POST", "products", {**product, "registration_url": registration.url})
+    return running
+
+
+@pytest.fixture(params=["with JavaScript", "without JavaScript"])
+def page(browser: Browser, simulator: Simulator, request: pytest.FixtureRequest) -> Iterator[Page]:
+    context = browser.new_context(
+        base_url=simulator.url,
+        java_script_enabled=request.param == "with JavaScript",
+        viewport={"width": 1200, "height": 900},
+    )
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def scripted_page(browser: Browser, simulator: Simulator) -> Iterator[Page]:
+    """A page with JavaScript, which the accessibility check needs."""
+    context = browser.new_context(base_url=simulator.url, viewport={"width": 1200, "height": 900})
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,62 @@
+"""Asks a service's own code a question, in its own virtual environment: no service is installed where the
+tests run.
+
+    .venv/<service>/bin/python tests/contract/inside_service.py <service> <question> < argument.json
+
+It imports the service's functions by name and answers JSON on standard output.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+
+def derive(service: str, identities: list[dict[str, str]]) -> list[str]:
+    """The subscription id of each identity, as this service computes it."""
+    module = importlib.import_module(f"{service}.subscription_ids")
+    of_customer = getattr(module, "of_legacy_customer", None) or module.of_customer
+    return [
+        module.of_license(one["license_arn"])
+        if "license_arn" in one
+        else of_customer(one["product_code"], one["customer_identifier"])
+        for one in identities
+    ]
+
+
+def read_signals(service: str, bodies: list[str]) -> list[dict[str, Any]]:
+    """What the service's reader makes of each message body."""
+    worker = importlib.import_module(f"{service}.worker")
+    return [worker.read_signal(body) for body in bodies]
+
+
+def read_subscriptions(service: str, subscription_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """What the service reads of the rows with these ids; tables and engine come from the environment."""
+    app = importlib.import_module(f"{service}.app")
+    settings = importlib.import_module(f"{service}.settings").Settings()
+    if service == "registration":
+        tables = importlib.import_module("registration.tables")
+        importlib.import_module("chassis.tables").bind(tables.ALL_MODELS, settings)
+        found = tables.Tables(app._connection(settings)).published_subscriptions(subscription_ids)
+    else:
+        books = app.build_books(settings)
+        found = {name: row for name in subscription_ids if (row := books.subscription(name))}
+    return {name: vars(row) for name, row in found.items()}
+
+
+def read_customers(service: str, customer_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """What the service reads of the rows with these ids."""
+    app = importlib.import_module(f"{service}.app")
+    settings = importlib.import_module(f"{service}.settings").Settings()
+    tables = importlib.import_module(f"{service}.tables")
+    importlib.import_module("chassis.tables").bind(tables.ALL_MODELS, settings)
+    read = tables.Tables(app._connection(settings)).customer
+    return {name: vars(row) for name in customer_ids if (row := read(name))}
+
+
+if __name__ == "__main__":
+    service, question = sys.argv[1:]
+    answer = globals()[question](service, json.load(sys.stdin))
+    json.dump(answer, sys.stdout, default=str)

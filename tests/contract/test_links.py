@@ -1,0 +1,120 @@
+"""Chains of operations along the links of each contract: what one answers is what the next one takes."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.contract.contracts import DEPTH, SERVICES, operations, schema
+from tests.contract.world import A_TOKEN, World, is_valid, operation_id
+
+# schemathesis.toml does not reach a state machine: these stand for its `[generation]` and `max-steps`.
+BOUNDS = settings(
+    max_examples=DEPTH.examples or 8,
+    stateful_step_count=15,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+ROUNDS = 12  # the most; it is done once each link was followed
+
+LISTS = frozenset(operation.id for operation in operations() if operation.pages)
+
+
+class Walker:
+    """Walks along the links of one running service's contract.
+
+    `followed` counts the links along which a value was really carried.
+    """
+
+    def __init__(self, service: str, world: World) -> None:
+        self.followed: Counter[tuple[str, str]] = Counter()
+        self._service = service
+        self._world = world
+        self._numbers = itertools.count(1)
+
+    def never_followed(self) -> list[tuple[str, str]]:
+        """The links of the contract along which nothing was carried so far."""
+        return sorted(links(self._service) - set(self.followed))
+
+    def walk(self, number: int, leaves: frozenset[str] = frozenset()) -> None:
+        """One round of walks, going nowhere from some operations. Its number decides where it goes."""
+        machine = seed((DEPTH.seed or 0) + number)(self._machine(leaves))
+        run_state_machine_as_test(machine, settings=BOUNDS)
+
+    def _machine(self, leaves: frozenset[str]) -> Any:
+        walker, service, world = self, self._service, self._world
+
+        class Walk(schema(service, leaves).as_state_machine()):  # type: ignore[misc]
+            def step(self, input: Any) -> Any:
+                output = super().step(input)
+                if input.transition is not None and input.is_applied:
+                    source = self.recorder.cases[input.transition.parent_id].value
+                    walker.followed[operation_id(source), operation_id(input.case)] += 1
+                return output
+
+            def before_call(self, case: schemathesis.Case) -> None:
+                if is_valid(case):
+                    walker.help_on(case)
+
+            def get_call_kwargs(self, case: schemathesis.Case) -> dict[str, Any]:
+                return world.prepare(service, case)
+
+            def after_call(self, response: schemathesis.Response, case: schemathesis.Case) -> None:
+                super().after_call(response, case)
+                world.note(service, case, response)
+
+        return Walk
+
+    def help_on(self, case: schemathesis.Case) -> None:
+        """What no generator could know, and without which few links would ever carry anything."""
+        operation = operation_id(case)
+        if operation == "create_registration" and isinstance(case.body, dict):
+            case.body = case.body | {"registration_token": A_TOKEN}
+        if operation == "change_customer":
+            # A made-up version is never the present one.
+            case.headers.pop("If-Match", None)
+        if operation in LISTS and "cursor" not in case.query:
+            # Made-up filters find nothing, and a page that holds everything has no next one.
+            brought = {name: value for name, value in case.query.items() if name == "subscription_id"}
+            case.query = (self._filters(operation) or brought) | {"limit": 1}
+
+    def _filters(self, operation: str) -> dict[str, str]:
+        """What is there in each run, and the same in each: the order of a whole table follows random ids."""
+        if operation == "list_subscriptions":
+            return {"agreement_id": self._world.licensed.agreement_id}
+        if operation in ("list_notifications", "list_metering_records"):
+            return {"subscription_id": self._world.licensed.subscription_id}
+        if operation == "list_customers":
+            # Walks before this one have deleted customers: only somebody new is there for certain.
+            email = f"walker-{next(self._numbers)}@example.com"
+            self._world.registered(email=email)
+            return {"email": email}
+        return {}
+
+
+def links(service: str) -> set[tuple[str, str]]:
+    """Every link of a contract: from which operation to which."""
+    return {
+        (operation.id, link["operationId"])
+        for operation in operations(service)
+        for response in operation.definition["responses"].values()
+        for link in response.get("links", {}).values()
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_links_hold(service: str, world: World) -> None:
+    walker = Walker(service, world)
+    # Schemathesis begins at lists wherever there are any: what no list leads to it would never reach.
+    for number, leaves in enumerate([frozenset(), LISTS] * ROUNDS):
+        if walker.never_followed():
+            walker.walk(number, leaves)
+    assert walker.never_followed() == []

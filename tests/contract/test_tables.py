@@ -1,0 +1,191 @@
+"""The two published tables, from both sides: what the owner really writes fits the schema, and whatever fits
+the schema its readers read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.contract.contracts import ROOT, SERVICES
+from tests.contract.schemas import mistakes, validator, variants
+from tests.contract.world import World
+
+READERS_PREFIX = "readers-"
+
+
+def inside(service: str, question: str, argument: Any, world: World) -> Any:
+    """A question to a service's own code, about tables of their own."""
+    done = subprocess.run(
+        [ROOT / ".venv" / service / "bin" / "python", "tests/contract/inside_service.py", service, question],
+        cwd=ROOT,
+        env=world.stack.environment_of(f"{service}-web") | {"TABLE_PREFIX": READERS_PREFIX, "PORT": "1"},
+        input=json.dumps(argument),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+# -- what the owners write -----------------------------------------------------------------------------------
+
+
+def test_every_subscription_that_notifications_wrote_fits_the_schema(world: World) -> None:
+    rows = world.rows("subscriptions")
+    assert {(row["generation"], row["status"]) for row in rows} >= {
+        (generation, status)
+        for generation in ("legacy", "concurrent_agreements")
+        for status in ("active", "ending", "ended")
+    }, "the world lacks a kind of row"
+    assert {row["subscription_id"]: mistakes("tables/subscriptions", row) for row in rows} == {
+        row["subscription_id"]: [] for row in rows
+    }
+
+
+def test_every_customer_that_registration_wrote_fits_the_schema(world: World) -> None:
+    rows = world.rows("customers")
+    assert {row["status"] for row in rows} == {"active", "deleted"}, "the world lacks a kind of row"
+    assert {row["customer_id"]: mistakes("tables/customers", row) for row in rows} == {
+        row["customer_id"]: [] for row in rows
+    }
+
+
+def test_personal_data_is_in_no_tombstone(world: World) -> None:
+    erased = [row for row in world.rows("customers") if row["status"] == "deleted"]
+    assert erased
+    assert "@" not in json.dumps(erased)
+
+
+# -- what the readers read -----------------------------------------------------------------------------------
+
+
+def with_own_ids(rows: list[dict[str, Any]], key: str, prefix: str) -> dict[str, dict[str, Any]]:
+    """The rows under ids of their own, so that all of them fit into one table."""
+    named = {}
+    for number, row in enumerate(rows):
+        text = base64.b32encode(hashlib.sha256(str(number).encode()).digest()).decode().lower()[:26]
+        named[f"{prefix}_{text}"] = row | {key: f"{prefix}_{text}"}
+    return named
+
+
+@pytest.fixture(scope="module")
+def subscriptions(world: World) -> dict[str, dict[str, Any]]:
+    """Rows of every form that the schema allows, in a table of their own."""
+    rows = with_own_ids(list(variants("tables/subscriptions")), "subscription_id", "sub")
+    fill(world, "subscriptions", "subscription_id", rows)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def customers(world: World) -> dict[str, dict[str, Any]]:
+    rows = with_own_ids(list(variants("tables/customers")), "customer_id", "cus")
+    fill(world, "customers", "customer_id", rows)
+    return rows
+
+
+def fill(world: World, table: str, key: str, rows: dict[str, dict[str, Any]]) -> None:
+    dynamodb = world.aws("dynamodb")
+    name = READERS_PREFIX + table
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+    items = [{name: as_item(value) for name, value in row.items()} for row in rows.values()]
+    for start in range(0, len(items), 25):
+        requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
+        while requests:
+            requests = dynamodb.batch_write_item(RequestItems={name: requests})["UnprocessedItems"].get(
+                name, []
+            )
+
+
+def as_item(value: Any) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    if isinstance(value, list):
+        return {"L": [as_item(member) for member in value]}
+    return {"S": value}
+
+
+@pytest.mark.parametrize("reader", ["registration", "metering"])
+def test_every_row_that_the_schema_allows_is_read(
+    reader: str, subscriptions: dict[str, dict[str, Any]], world: World
+) -> None:
+    assert {row["status"] for row in subscriptions.values()} == {
+        "pending",
+        "active",
+        "ending",
+        "ended",
+        "failed",
+    }
+    read = inside(reader, "read_subscriptions", list(subscriptions), world)
+    assert read.keys() == subscriptions.keys()
+    for name, row in subscriptions.items():
+        same = {key: value for key, value in read[name].items() if value is not None}
+        assert not {
+            key: (value, row.get(key)) for key, value in same.items() if not is_same(value, row.get(key))
+        }
+        assert {"subscription_id", "product_code", "status"} <= same.keys()
+
+
+def is_same(read: Any, written: Any) -> bool:
+    """A time reads as `2026-11-22 10:00:00.123000+00:00`, where Python wrote it as text."""
+    if isinstance(read, str) and isinstance(written, str) and written.endswith("Z"):
+        return read.replace("+00:00", "").split(".")[0] == written.replace("T", " ").split(".")[0]
+    return bool(read == written)
+
+
+def test_every_customer_that_the_schema_allows_is_read(
+    customers: dict[str, dict[str, Any]], world: World
+) -> None:
+    read = inside("registration", "read_customers", list(customers), world)
+    assert read.keys() == customers.keys()
+    assert {name: (row["email"], row["name"], row["company"]) for name, row in read.items()} == {
+        name: (row.get("email"), row.get("name"), row.get("company")) for name, row in customers.items()
+    }
+
+
+# -- what the schemas refuse ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", ["subscriptions", "customers"])
+def test_a_schema_refuses_a_row_that_lacks_something(table: str) -> None:
+    """Or it would accept anything, and the tests above with it."""
+    for example in validator(f"tables/{table}").schema["examples"]:
+        for name in validator(f"tables/{table}").schema["required"]:
+            assert mistakes(f"tables/{table}", {key: value for key, value in example.items() if key != name})
+
+
+# -- the id that everyone derives ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "service",
+    [name for name in SERVICES if (ROOT / f"services/{name}/src/{name}/subscription_ids.py").exists()],
+)
+def test_subscription_ids_are_the_same_everywhere(service: str, world: World) -> None:
+    vectors = json.loads((ROOT / "openapi/tables/subscription_id.vectors.json").read_text())
+    identities = [
+        {name: value for name, value in one.items() if name != "subscription_id"} for one in vectors
+    ]
+    assert inside(service, "derive", identities, world) == [one["subscription_id"] for one in vectors]
+
+
+def test_the_services_that_derive_ids_are_the_ones_that_need_to() -> None:
+    """From AWS's answer, and from AWS's news. Metering is told the id by whoever reports usage."""
+    deriving = {
+        name for name in SERVICES if (ROOT / f"services/{name}/src/{name}/subscription_ids.py").exists()
+    }
+    assert deriving >= {"registration", "notifications"}

@@ -1,0 +1,118 @@
+"""Registration while the engine fails: one customer or none, and whoever asks again gets theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.faults.faulty_house import ATTEMPTS, SLOW_SECONDS, FaultyHouse, assert_unavailable
+from tests.journeys.house import DONE, Buyer
+
+DOORS = ("html", "json")
+ARRIVAL = ("GetItem", "marketplane-registrations")
+HELD = ("GetItem", "marketplane-claims")
+CLAIM = ("TransactWriteItems", "marketplane-claims")
+
+# Kind, what fails, how often, and whether the buyer has to ask again.
+CLAIMING: dict[str, tuple[str, tuple[str, str], dict[str, Any], bool]] = {
+    "error before": ("error_before", CLAIM, {"count": ATTEMPTS}, True),
+    "error after the commit, once": ("error_after", CLAIM, {"count": 1}, False),
+    "error after the commit": ("error_after", CLAIM, {"count": ATTEMPTS}, True),
+    "dropped after the commit, once": ("drop_after", CLAIM, {"count": 1}, False),
+    "dropped after the commit": ("drop_after", CLAIM, {"count": ATTEMPTS}, True),
+    "throttled once": ("throttle", CLAIM, {"count": 1}, False),
+    "throttled": ("throttle", CLAIM, {"count": ATTEMPTS}, True),
+    "slower than the time-out": ("slow", CLAIM, {"count": ATTEMPTS, "seconds": SLOW_SECONDS}, True),
+    "in another transaction's way": ("transaction_conflict", CLAIM, {"count": 2}, False),
+    "always in another's way": ("transaction_conflict", CLAIM, {}, True),
+    "the registration cannot be read": (
+        "error_before",
+        ("GetItem", "marketplane-registrations"),
+        {"count": ATTEMPTS},
+        True,
+    ),
+    "the claim cannot be read": (
+        "error_before",
+        ("GetItem", "marketplane-claims"),
+        {"count": ATTEMPTS},
+        True,
+    ),
+    "everything is down": ("down", ("", ""), {}, True),
+}
+
+
+def assert_one_customer(house: FaultyHouse, buyer: Buyer) -> None:
+    """One claim, one customer, one of the other, past all services."""
+    claims = [
+        row
+        for row in house.engine.rows("marketplane-claims")
+        if row["subscription_id"] == buyer.subscription_id
+    ]
+    customers = [
+        row
+        for row in house.engine.rows("marketplane-customers")
+        if buyer.subscription_id in row["subscription_ids"] or row.get("email") == buyer.email
+    ]
+    assert [row["customer_id"] for row in claims] == [row["customer_id"] for row in customers]
+    (customer,) = customers
+    assert (customer["email"], customer["version"]) == (buyer.email, 1)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("case", CLAIMING)
+def test_one_claim_whatever_fails(house: FaultyHouse, case: str, door: str) -> None:
+    kind, (operation, resource), more, asks_again = CLAIMING[case]
+    buyer = house.buy("legacy" if door == "html" else "concurrent_agreements")
+    landing = house.land(door, buyer)
+    house.fail(kind, operation, resource, **more)
+    answer = landing.submit(buyer.email)
+    assert house.fired()
+    house.mend()
+    if asks_again:
+        assert_unavailable(answer)
+        answer = landing.submit(buyer.email)
+    assert answer.status_code in DONE, answer.text
+    assert landing.is_registered()
+    landing.close()
+    assert_one_customer(house, buyer)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("kind", "operation", "resource"),
+    [
+        ("error_before", "PutItem", "marketplane-registrations"),
+        ("drop_after", "PutItem", "marketplane-registrations"),
+        ("error_before", "GetItem", "marketplane-claims"),
+        ("down", "", ""),
+    ],
+)
+def test_arriving_while_the_tables_are_away(
+    house: FaultyHouse, kind: str, operation: str, resource: str, door: str
+) -> None:
+    buyer = house.buy("concurrent_agreements")
+    web = house.stack.urls["registration-web"]
+    house.fail(kind, operation, resource)
+    if door == "html":
+        answer = house.http.post(f"{web}/register", data={"x-amzn-marketplace-token": buyer.token})
+    else:
+        answer = house.http.post(f"{web}/v1/registrations", json={"registration_token": buyer.token})
+    house.mend()
+    assert_unavailable(answer)
+    assert buyer.token not in answer.text
+    # The token is as good as before.
+    landing = house.land(door, buyer)
+    assert landing.submit(buyer.email).status_code in DONE
+    landing.close()
+    assert_one_customer(house, buyer)
+
+
+def test_the_sibling_table_is_not_needed_to_register(house: FaultyHouse) -> None:
+    """`subscriptions` is read to tell about access; a claim must not wait for it."""
+    buyer = house.buy("concurrent_agreements")
+    house.fail("error_before", "", "marketplane-subscriptions")
+    landing = house.land("json", buyer)
+    assert landing.submit(buyer.email).status_code == 201
+    house.mend()
+    assert_one_customer(house, buyer)
