@@ -48,6 +48,10 @@ bench: setup ## Print the measured claims, each as ratios from one run
 conformance: setup ## Hold the local engine to what we lean on (ENGINE=dynamodb-local for Amazon's)
 	@$(DEV) tools/test conformance
 
+.PHONY: simulator-deep
+simulator-deep: setup ## Drive the simulator and a model of AWS's billing rules side by side, ten thousand steps
+	@SIMULATOR_DEEP=1 .venv/simulator/bin/python -m pytest simulator/tests/test_billing_model.py --quiet
+
 .PHONY: settings
 settings: setup ## Write docs/settings.md anew from the settings classes
 	@$(DEV) -m tools.settings_page
