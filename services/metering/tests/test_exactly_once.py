@@ -1,6 +1,7 @@
 """A unit of usage comes in at any time and is billed once: real tables, AWS Marketplace on a shelf."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from house import CONCURRENT, CONTRACT, LEGACY, House, at
@@ -503,3 +504,46 @@ class _With:
 
     def __init__(self, **attributes: object) -> None:
         self.__dict__.update(attributes)
+
+
+@pytest.mark.parametrize("step", ["open_hours", "read"])
+def test_no_hour_is_sealed_on_an_old_fold(house: House, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """What came since would go out under a later hour, and of a final hour perhaps not at all."""
+    sub = house.buy()
+    house.use(sub, "1")
+    house.run()
+    house.use(sub, "3")
+    house.clock.advance(hours=2)
+
+    def away(*_: Any) -> Any:
+        raise TimeoutError
+
+    with monkeypatch.context() as outage:
+        outage.setattr(house.usage_log, step, away)
+        house.run_and_fail()
+    assert house.records(sub) == []
+    house.run()
+    assert house.hours(sub) == {"22T10": "4"}
+    house.must_be_exact()
+
+
+def test_what_comes_after_the_fold_does_not_miss_its_hour(house: House) -> None:
+    """A cycle that takes long must not seal an hour that still ran when it was folded."""
+    sub = house.buy()
+    house.use(sub, "1")
+    read = house.usage_log.read
+
+    def read_slowly(hour: str) -> Any:
+        found = read(hour)
+        found = found._replace(events=iter(list(found.events)))
+        house.usage_log.read = read  # type: ignore[method-assign]
+        house.use(sub, "3")
+        house.clock.advance(hours=2)
+        return found
+
+    house.usage_log.read = read_slowly  # type: ignore[method-assign]
+    house.run()
+    assert house.records(sub) == []
+    house.run()
+    assert house.hours(sub) == {"22T10": "4"}
+    house.must_be_exact()

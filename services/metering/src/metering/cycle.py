@@ -10,7 +10,7 @@ Any number of workers may run it at the same time, and any of them may be killed
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -72,31 +72,51 @@ class MeteringCycle:
         Raises:
             ExceptionGroup: the failures, after everything was tried.
         """
+        # The moment before the fold: what was accepted until then is in it. So no hour is sealed on half.
+        now = self._clock.now()
         failures: list[Exception] = []
-        for step in (self.fold_open_hours, self.plan_unbilled, self.send_due):
-            try:
-                failures += step()
-            except Exception as error:
-                # Not even the list of what is to do could be read. What was frozen must go out all the same.
-                log.exception("A step of the metering cycle failed; the others go on.", step=step.__name__)
-                failures.append(error)
+        try:
+            not_folded = self.fold_open_hours()
+            failures += not_folded.values()
+            failures += self.plan_unbilled(now, not_folded)
+        except Exception as error:
+            # Not even the list of what is to do could be read. What was frozen must go out all the same.
+            log.exception("The metering cycle cannot fold or plan; what is due is sent.")
+            failures.append(error)
+        try:
+            failures += self.send_due()
+        except Exception as error:
+            log.exception("The metering cycle cannot list what is due.")
+            failures.append(error)
         if failures:
             raise ExceptionGroup("The metering cycle could not do everything.", failures)
         measures.LAST_CYCLE.set(time.time())
 
-    def fold_open_hours(self) -> list[Exception]:
-        """Fold each open hour that has new segments, and book what was found."""
-        return _try_each(self._usage_log.open_hours(), self._fold_hour)
+    def fold_open_hours(self) -> dict[str, Exception]:
+        """Fold each open hour that has new segments, and book what was found. Returns what failed."""
+        return {
+            hour: failure
+            for hour in self._usage_log.open_hours()
+            for failure in _try_each([hour], self._fold_hour)
+        }
 
-    def plan_unbilled(self) -> list[Exception]:
-        """Freeze a metering record for all that can be billed now, and write off what never will be."""
+    def plan_unbilled(self, now: datetime | None = None, not_folded: Collection[str] = ()) -> list[Exception]:
+        """Freeze a metering record for all that can be billed, and write off what never will be.
+
+        Args:
+            now: a moment no later than the start of the last fold; the present one when None.
+            not_folded: hours whose fold failed: what the ledger says of them may be old, so they wait.
+        """
+        moment = now or self._clock.now()
         subscriptions: dict[str, Subscription | None] = {}
 
         def plan_group(group: tuple[tuple[str, str], list[LedgerRow]]) -> None:
             (subscription_id, dimension), rows = group
             if subscription_id not in subscriptions:
                 subscriptions[subscription_id] = self._books.subscription(subscription_id)
-            self._plan_rows(dimension, rows, subscriptions[subscription_id])
+            known = [row for row in rows if row.hour not in not_folded]
+            if known:
+                self._plan_rows(dimension, known, subscriptions[subscription_id], moment)
 
         return _try_each(self._books.unbilled().items(), plan_group)
 
@@ -146,14 +166,16 @@ class MeteringCycle:
         if gets_no_more:
             self._usage_log.retire(hour, found.announcements)
 
-    def _plan_rows(self, dimension: str, rows: list[LedgerRow], subscription: Subscription | None) -> None:
+    def _plan_rows(
+        self, dimension: str, rows: list[LedgerRow], subscription: Subscription | None, now: datetime
+    ) -> None:
         for row in rows:
             if row.unbilled <= 0:
                 self._books.clear_unbilled(row)
         earliest = min(row.hour for row in rows)
         taken = self._books.taken_hours(rows[0].subscription_id, dimension, earliest)
         product = self._catalogue.product(subscription.product_code) if subscription else None
-        decided = plan(rows, taken, subscription, product, self._clock.now(), self._limits)
+        decided = plan(rows, taken, subscription, product, now, self._limits)
         by_hour = {row.hour: row for row in rows}
         for record in decided.records:
             if self._books.freeze(record, by_hour):
