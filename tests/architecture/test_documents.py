@@ -96,5 +96,5 @@ def test_that_check_can_fail() -> None:
         '"resolved": "https://registry.example/x.tgz"',
     ):
         assert PERSONAL.search(text)
-    for text in ("https://example.com/home/ada", "the folder openapi/work/x", "/dev/null"):
+    for text in ("https://example.com/home/ada", "the folder openapi/tmp/x", "/dev/null"):
         assert not PERSONAL.search(text)
