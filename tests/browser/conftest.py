@@ -7,14 +7,10 @@ fail when CI=true, so that a pipeline cannot lose them without a word.
 from __future__ import annotations
 
 import html
-import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +19,8 @@ from urllib.parse import parse_qs
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.running_simulator import Simulator, running_simulator
 
 ROOT = Path(__file__).parents[2]
 # Below a folder that git ignores: pictures are looked at, not kept.
@@ -100,46 +98,10 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-class Simulator:
-    """A simulator that runs, and its control API."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def do(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}/_simulator/{path}",
-            None if body is None else json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return json.load(response)
-
-
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    process = subprocess.Popen(
-        [ROOT / ".venv/simulator/bin/python", "-m", "marketplace_simulator"],
-        cwd=tmp_path_factory.mktemp("simulator"),
-        env=kept | {"PORT": str(port), "LOG_LEVEL": "WARNING", "SIMULATOR_START": "2026-11-22T14:00:00Z"},
-    )
-    simulator = Simulator(f"http://127.0.0.1:{port}")
-    try:
-        for _ in range(200):
-            assert process.poll() is None, "the simulator ended while starting"
-            try:
-                simulator.do("GET", "health")
-                break
-            except OSError:
-                time.sleep(0.05)
+    with running_simulator(tmp_path_factory.mktemp("simulator")) as simulator:
         yield simulator
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 class Registration(BaseHTTPRequestHandler):

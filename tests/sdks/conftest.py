@@ -10,10 +10,7 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,8 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from tests.running_simulator import Simulator, running_simulator
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -32,46 +31,10 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "111122223333", "AWS_SECRET_ACCESS_KEY": "te
 Sdk = Callable[[str, str, dict[str, Any]], dict[str, Any]]
 
 
-class Simulator:
-    """A simulator that runs, and its control API."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def do(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}/_simulator/{path}",
-            None if body is None else json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return json.load(response)
-
-
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    process = subprocess.Popen(
-        [ROOT / ".venv/simulator/bin/python", "-m", "marketplace_simulator"],
-        cwd=tmp_path_factory.mktemp("simulator"),
-        env=kept | {"PORT": str(port), "LOG_LEVEL": "ERROR", "SIMULATOR_START": "2026-11-22T14:00:00Z"},
-    )
-    running = Simulator(f"http://127.0.0.1:{port}")
-    try:
-        for _ in range(200):
-            assert process.poll() is None, "the simulator ended while starting"
-            try:
-                running.do("GET", "health")
-                break
-            except OSError:
-                time.sleep(0.05)
+    with running_simulator(tmp_path_factory.mktemp("simulator")) as running:
         yield running
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(params=["boto3", "AWS CLI", "JavaScript SDK"])
