@@ -547,3 +547,29 @@ def test_what_comes_after_the_fold_does_not_miss_its_hour(house: House) -> None:
     house.run()
     assert house.hours(sub) == {"22T10": "4"}
     house.must_be_exact()
+
+
+def test_late_usage_does_not_take_the_slot_of_an_hour_that_could_not_be_folded(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sub = house.buy()
+    house.use(sub, "1")
+    house.clock.advance(hours=1, minutes=10)
+    house.run()
+    house.use(sub, "2", time=at("22T10:20"))
+    house.use(sub, "3", time=at("22T11:05"))
+    house.clock.advance(hours=1)
+    read = house.usage_log.read
+
+    def away(hour: str) -> Any:
+        if hour.endswith("22T11"):
+            raise TimeoutError
+        return read(hour)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(house.usage_log, "read", away)
+        house.run_and_fail()
+    assert house.hours(sub) == {"22T10": "1"}
+    house.run()
+    assert house.hours(sub) == {"22T10": "1", "22T11": "5"}
+    house.must_be_exact()

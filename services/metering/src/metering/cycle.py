@@ -116,7 +116,7 @@ class MeteringCycle:
                 subscriptions[subscription_id] = self._books.subscription(subscription_id)
             known = [row for row in rows if row.hour not in not_folded]
             if known:
-                self._plan_rows(dimension, known, subscriptions[subscription_id], moment)
+                self._plan_rows(dimension, known, subscriptions[subscription_id], moment, set(not_folded))
 
         return _try_each(self._books.unbilled().items(), plan_group)
 
@@ -167,13 +167,19 @@ class MeteringCycle:
             self._usage_log.retire(hour, found.announcements)
 
     def _plan_rows(
-        self, dimension: str, rows: list[LedgerRow], subscription: Subscription | None, now: datetime
+        self,
+        dimension: str,
+        rows: list[LedgerRow],
+        subscription: Subscription | None,
+        now: datetime,
+        not_folded: set[str],
     ) -> None:
         for row in rows:
             if row.unbilled <= 0:
                 self._books.clear_unbilled(row)
         earliest = min(row.hour for row in rows)
-        taken = self._books.taken_hours(rows[0].subscription_id, dimension, earliest)
+        # Nor may late usage be carried into an hour of which we do not know what it holds itself.
+        taken = self._books.taken_hours(rows[0].subscription_id, dimension, earliest) | not_folded
         product = self._catalogue.product(subscription.product_code) if subscription else None
         decided = plan(rows, taken, subscription, product, now, self._limits)
         by_hour = {row.hour: row for row in rows}
