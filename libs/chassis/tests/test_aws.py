@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 from pynamodb.exceptions import GetError
 from sample.app import SampleKey, key_ring
 
-from chassis.aws import client, error_code, is_outage
+from chassis.aws import LONG_POLL_SECONDS, client, error_code, is_outage
 from chassis.settings import ChassisSettings
 
 
@@ -92,12 +92,17 @@ def test_an_error_has_awss_own_name_or_that_of_the_exception() -> None:
 
 def test_a_client_has_the_settings_time_outs_and_attempts(aws_env: str) -> None:
     settings = ChassisSettings(aws_connect_timeout_seconds=1.5, aws_read_timeout_seconds=7, aws_attempts=4)
-    config = client(settings, "sqs").meta.config
+    config = client(settings, "dynamodb").meta.config
     assert (config.connect_timeout, config.read_timeout) == (1.5, 7)
     assert config.retries["total_max_attempts"] == 4
     once = client(settings, "meteringmarketplace", region="eu-west-1", attempts=1)
     assert once.meta.region_name == "eu-west-1"
     assert once.meta.config.retries["total_max_attempts"] == 1
+
+
+def test_a_long_poll_may_take_its_time_beside_the_time_out(aws_env: str) -> None:
+    config = client(ChassisSettings(aws_read_timeout_seconds=2), "sqs").meta.config
+    assert config.read_timeout == 2 + LONG_POLL_SECONDS
 
 
 def test_no_test_reaches_aws(aws_env: str) -> None:

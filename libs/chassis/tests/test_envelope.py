@@ -1,6 +1,7 @@
 """What surrounds every request: its id, its size limit, its one line in the log, its count."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from prometheus_client import REGISTRY
 from starlette.testclient import TestClient
 
 from chassis.envelope import RequestEnvelope
+from chassis.problem_pages import ProblemAnswers
 
 LogLines = Callable[[], list[dict[str, Any]]]
 Exchange = tuple[dict[str, Any] | None, bytes, list[bytes]]
@@ -48,7 +50,8 @@ def exchange(
         "path": "/",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    envelope = RequestEnvelope(inside, "sample", 10, {"X-Frame-Options": "DENY"})
+    answers = ProblemAnswers({}, contextlib.nullcontext)
+    envelope = RequestEnvelope(inside, "sample", 10, {"X-Frame-Options": "DENY"}, answers.answer)
     asyncio.run(envelope(scope, receive, send))
     start = next((message for message in sent if message["type"] == "http.response.start"), None)
     return start, b"".join(message.get("body", b"") for message in sent), came

@@ -42,6 +42,7 @@ def test_each_mistake_is_one_sentence_that_names_its_variable(
         "WEB_WORKERS": "",
         "AWS_ATTEMPTS": "0",
         "LOG_LEVEL": "LOUD",
+        "PROXY_HOPS": "-1",
         "MAX_BODY_BYTES": "1k",
         "AWS_READ_TIMEOUT_SECONDS": "-1",
     }

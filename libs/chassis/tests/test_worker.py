@@ -62,6 +62,45 @@ def test_a_loop_that_was_well_for_long_begins_with_a_short_pause_again(
     assert stop.taken == [0.5, 1, 2, 0.5, 1]
 
 
+def test_a_failure_after_a_good_round_is_a_first_one_again() -> None:
+    stop = Pauses(8)
+    rounds = iter([0, 0, 0, 2, 0, 0, 1, 0])  # good ones before each failure
+
+    def loop(stop: threading.Event) -> None:
+        good = next(rounds)
+        while not stop.is_set():
+            if good == 0:
+                raise RuntimeError("no")
+            good -= 1
+
+    repeat("now and then", loop, stop)
+    assert stop.taken == [0.5, 1, 2, 0.5, 1, 2, 0.5, 1]
+
+
+@pytest.mark.parametrize("shape", ["every", "waits first"])
+def test_a_loop_shows_its_good_rounds_whatever_its_shape(shape: str) -> None:
+    stop = Pauses(9)
+    taken: list[int] = []
+
+    def step() -> None:
+        taken.append(1)
+        if len(taken) in (1, 2, 4, 5):
+            raise RuntimeError("no")
+
+    def waits_first(stop: threading.Event) -> None:
+        while not stop.wait(7):
+            step()
+
+    repeat(shape, every(7, step) if shape == "every" else waits_first, stop)
+    assert [pause for pause in stop.taken if pause != 7] == [0.5, 1, 0.5, 1]
+
+
+def test_a_loop_can_end_all_by_the_event_that_it_is_given() -> None:
+    stop = threading.Event()
+    repeat("the last", lambda given: given.set(), stop)
+    assert stop.is_set()
+
+
 def test_a_step_is_taken_again_after_each_pause_and_its_success_is_counted() -> None:
     taken: list[int] = []
 

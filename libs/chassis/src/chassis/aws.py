@@ -11,6 +11,10 @@ from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
 from chassis.settings import ChassisSettings
 
+# The longest that a queue is asked to wait for a first message. SQS would take 20; a worker that is told to
+# stop waits as long.
+LONG_POLL_SECONDS = 5
+
 # What botocore and DynamoDB call "not now": the call may be made again as it is.
 TRANSIENT_CODES = frozenset(
     {
@@ -58,7 +62,8 @@ def client(
         region_name=region or settings.aws_region,
         config=Config(
             connect_timeout=settings.aws_connect_timeout_seconds,
-            read_timeout=settings.aws_read_timeout_seconds,
+            # A long poll is no slow answer.
+            read_timeout=settings.aws_read_timeout_seconds + (LONG_POLL_SECONDS if service == "sqs" else 0),
             retries={"mode": "standard", "total_max_attempts": attempts or settings.aws_attempts},
             max_pool_connections=settings.web_threads,
             **config,

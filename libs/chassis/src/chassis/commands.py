@@ -3,11 +3,10 @@
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from typing import TypeVar
 
-from chassis import logs
+from chassis import logs, metrics_folder
 from chassis.auth import KeyRing
 from chassis.settings import ChassisSettings, load
 
@@ -71,10 +70,14 @@ def main(
 
 def _serve(web: str, settings: ChassisSettings) -> None:
     """Become gunicorn. Connexion's app is ASGI: gunicorn's default worker would answer 500."""
-    if settings.web_workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
     command = [sys.executable, "-m", "gunicorn", web, "--worker-class", "uvicorn_worker.UvicornWorker"]
     command += ["--bind", f"{settings.host}:{settings.port}", "--workers", str(settings.web_workers)]
     # Without --reuse-port one of two workers may take all keep-alive connections.
     command += ["--reuse-port", "--graceful-timeout", "20", "--log-level", "warning", "--no-control-socket"]
+    # Else uvicorn takes a loopback peer's X-Forwarded-For for the address, also where no proxy of ours wrote
+    # it. PROXY_HOPS alone decides (chassis.senders).
+    command += ["--forwarded-allow-ips", ""]
+    if settings.web_workers > 1 and metrics_folder.VARIABLE not in os.environ:
+        os.environ[metrics_folder.VARIABLE] = metrics_folder.make()
+        command += ["--config", f"python:{metrics_folder.__name__}"]
     os.execv(sys.executable, command)

@@ -3,13 +3,16 @@
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import structlog
+from connexion.lifecycle import ConnexionResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import metrics
-from chassis.problems import NotFound, Problem, answer
+from chassis.problems import NotFound, Problem
 
 log = structlog.get_logger()
 
@@ -30,12 +33,21 @@ class RequestEnvelope:
         service: the name for metrics.
         max_body_bytes: a larger body is refused with 413 before anything reads it.
         headers: sent with every answer that does not say otherwise itself.
+        answer: gives the answer of a problem.
     """
 
-    def __init__(self, app: ASGIApp, service: str, max_body_bytes: int, headers: dict[str, str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: str,
+        max_body_bytes: int,
+        headers: dict[str, str],
+        answer: Callable[[Problem, Scope], ConnexionResponse],
+    ) -> None:
         self._app = app
         self._service = service
         self._max = max_body_bytes
+        self._answer = answer
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,13 +81,13 @@ class RequestEnvelope:
             # Connexion's routing ends at a line break and Flask's does not: the request would reach Flask
             # past every guard and check, and end in a 500.
             if "\n" in scope["path"]:
-                await _refuse(NotFound(), request_id, send_with_id)
+                await self._refuse(NotFound(), scope, send_with_id)
                 return
             limited = await self._limit(scope, receive)
             if limited is None:
                 too_large = f"At most {self._max} bytes are taken."
-                await _refuse(
-                    Problem(413, "too-large", "The body is too large.", too_large), request_id, send_with_id
+                await self._refuse(
+                    Problem(413, "too-large", "The body is too large.", too_large), scope, send_with_id
                 )
             else:
                 await self._app(scope, limited, send_with_id)
@@ -121,6 +133,20 @@ class RequestEnvelope:
 
         return replayed
 
+    async def _refuse(self, problem: Problem, scope: Scope, send: Send) -> None:
+        """Answer by ourselves, and hang up: nobody has read the body."""
+        # In a thread: a page of the service may take its time to render.
+        refusal = await run_in_threadpool(self._answer, problem, scope)
+        headers = refusal.headers | {"Content-Length": str(len(refusal.body)), "Connection": "close"}
+        await send(
+            {
+                "type": "http.response.start",
+                "status": problem.status,
+                "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            }
+        )
+        await send({"type": "http.response.body", "body": refusal.body})
+
 
 def _request_id(scope: Scope) -> str:
     offered = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
@@ -130,21 +156,3 @@ def _request_id(scope: Scope) -> str:
 def _operation(scope: Scope) -> str:
     routing: dict[str, Any] = scope.get("extensions", {}).get("connexion_routing", {})
     return str(routing.get("operation_id") or "unknown")
-
-
-async def _refuse(problem: Problem, request_id: str, send: Send) -> None:
-    """Answer by ourselves, and hang up: nobody has read the body."""
-    refusal = answer(problem, request_id)
-    body = refusal.body
-    await send(
-        {
-            "type": "http.response.start",
-            "status": problem.status,
-            "headers": [
-                (b"content-type", b"application/problem+json"),
-                (b"content-length", str(len(body)).encode()),
-                (b"connection", b"close"),
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})

@@ -23,6 +23,9 @@ REQUEST_SECONDS = Histogram(
 MESSAGES = Counter(
     "marketplane_queue_messages_total", "Queue messages by what became of them.", ["queue", "outcome"]
 )
+RATE_LIMIT_REFUSALS = Counter(
+    "marketplane_rate_limit_refusals_total", "Requests refused because they came too often.", ["limit"]
+)
 OUTBOX_SENT = Counter("marketplane_outbox_sent_total", "Outbox items sent to their queue.", ["queue"])
 OUTBOX_PENDING = Gauge(
     "marketplane_outbox_pending", "Outbox items found by the last relay run.", multiprocess_mode="max"

@@ -11,6 +11,7 @@ import orjson
 import structlog
 
 from chassis import metrics
+from chassis.aws import LONG_POLL_SECONDS
 
 log = structlog.get_logger()
 
@@ -69,8 +70,8 @@ class Queue:
             self._client.send_message(QueueUrl=self.url, MessageBody=orjson.dumps(body).decode())["MessageId"]
         )
 
-    def receive(self, most: int = BATCH, wait_seconds: int = 5) -> list[Message]:
-        """Up to `most` messages, waiting up to `wait_seconds` (0 to 20) for the first."""
+    def receive(self, most: int = BATCH, wait_seconds: int = LONG_POLL_SECONDS) -> list[Message]:
+        """Up to `most` messages, waiting up to `wait_seconds` (0 to LONG_POLL_SECONDS) for the first."""
         answer = self._client.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=most,
@@ -181,7 +182,7 @@ def consume(
     queue: Queue,
     handle: Callable[[Message], None],
     stop: threading.Event,
-    wait_seconds: int = 5,
+    wait_seconds: int = LONG_POLL_SECONDS,
     ready: Callable[[], object] | None = None,
 ) -> None:
     """Receive and handle until told to stop. Errors of SQS itself are the caller's: `chassis.worker.repeat`.

@@ -34,12 +34,21 @@ class ChassisSettings(BaseSettings):
         ge=1024,
         description="The largest request body, in bytes; a larger one is refused with 413.",
     )
+    proxy_hops: int = Field(
+        default=0,
+        ge=0,
+        description="How many proxies of ours stand before the web role, each adding the address that it saw "
+        "to X-Forwarded-For. Rate limits count by that address: with too low a number all callers share one "
+        "limit, with too high a one each caller makes up an address and no limit holds.",
+    )
     aws_region: str = Field(default="us-east-1", description="The Region of our tables and queues.")
     aws_connect_timeout_seconds: float = Field(
         default=2.0, gt=0, description="How long to wait for a connection to AWS."
     )
     aws_read_timeout_seconds: float = Field(
-        default=10.0, gt=0, description="How long to wait for an answer of AWS."
+        default=10.0,
+        gt=0,
+        description="How long to wait for an answer of AWS; for one of a waiting queue, its wait longer.",
     )
     aws_attempts: int = Field(
         default=3, ge=1, description="How often one call to AWS is tried, the first included."

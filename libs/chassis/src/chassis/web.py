@@ -24,8 +24,10 @@ from chassis.auth import BearerTokens, Caller, KeyRing, security_map
 from chassis.aws import is_outage
 from chassis.contract import METHODS, load_contract, operations
 from chassis.envelope import RequestEnvelope
-from chassis.problems import Problem, Unavailable, answer
+from chassis.problem_pages import ProblemAnswers, RenderProblem
+from chassis.problems import Problem, Unavailable
 from chassis.readiness import Readiness
+from chassis.senders import client_address
 from chassis.settings import ChassisSettings
 from chassis.validation import validator_map
 
@@ -40,6 +42,7 @@ _TITLES = {
     406: ("not-acceptable", "No answer is of a type that the request accepts."),
     413: ("too-large", "The body is too large."),
     415: ("unsupported-media-type", "The content type is not supported."),
+    429: ("too-many-requests", "Too many requests came in a short time."),
 }
 
 
@@ -51,6 +54,7 @@ class Assembled:
     parts: Any
     readiness: Readiness
     contract: dict[str, Any]
+    proxy_hops: int
 
 
 def assembled() -> Assembled:
@@ -69,6 +73,11 @@ def caller() -> Caller:
     return found
 
 
+def sender_address() -> str:
+    """The address that the present request came from, as PROXY_HOPS says: see `chassis.senders`."""
+    return client_address(connexion.context.scope, assembled().proxy_hops)
+
+
 def json_answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> flask.Response:
     """A JSON answer. (A plain dict would not do: spec-first/connexion issue 1956.)"""
     return flask.Response(orjson.dumps(body), status=status, headers=headers, content_type="application/json")
@@ -84,6 +93,7 @@ def build_web_app(
     readiness: Readiness,
     sessions: dict[str, Callable[[str], Caller | None]] | None = None,
     headers: dict[str, str] | None = None,
+    problem_pages: dict[str, RenderProblem] | None = None,
 ) -> connexion.FlaskApp:
     """The ASGI application of one service.
 
@@ -97,6 +107,9 @@ def build_web_app(
         sessions: for each header that the contract names as another apiKey scheme, the function that checks
             it.
         headers: sent with every answer.
+        problem_pages: by the path of a page, such as `/register`, what renders the problems of it and of
+            every path below it as HTML. It runs in Flask's application context, not in a request's: `parts()`
+            and templates are there, `flask.request` is not.
     """
     document = load_contract(contract)
     resolver = _Resolver(service)
@@ -121,11 +134,12 @@ def build_web_app(
     # FlaskApp gives Flask ten threads and no setting (spec-first/connexion issue 1979): handlers that wait
     # for AWS would starve the rest.
     app._middleware_app.asgi_app = WSGIMiddleware(app.app.wsgi_app, workers=settings.web_threads)
-    app.app.extensions["marketplane"] = Assembled(service, parts, readiness, document)
+    app.app.extensions["marketplane"] = Assembled(service, parts, readiness, document, settings.proxy_hops)
     allowed_methods = _allowed_methods(document)
+    answers = ProblemAnswers(problem_pages or {}, app.app.app_context)
 
     def on_problem(request: ConnexionRequest, error: Exception) -> ConnexionResponse:
-        return answer(_as_problem(error, request, allowed_methods), request.scope["state"].get("request_id"))
+        return answers.answer(_as_problem(error, request, allowed_methods), request.scope)
 
     for kind in (ProblemException, HTTPException, BotoCoreError, ClientError, PynamoDBException, Exception):
         app.add_error_handler(kind, on_problem)
@@ -135,6 +149,7 @@ def build_web_app(
         service=service,
         max_body_bytes=settings.max_body_bytes,
         headers={"X-Content-Type-Options": "nosniff", **(headers or {})},
+        answer=answers.answer,
     )
     app.add_api(document, name=service)
     return app

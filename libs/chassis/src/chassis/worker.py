@@ -12,12 +12,14 @@ from typing import Any
 import structlog
 
 from chassis import metrics
+from chassis.aws import LONG_POLL_SECONDS
 from chassis.readiness import Readiness, ask_parts
 from chassis.settings import ChassisSettings
 
 log = structlog.get_logger()
 
 Loop = Callable[[threading.Event], None]
+SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 
 
@@ -34,20 +36,48 @@ def every(seconds: float, step: Callable[[], Any]) -> Loop:
 
 
 def repeat(name: str, loop: Loop, stop: threading.Event) -> None:
-    """Run a loop until told to stop. An error is logged and counted, and the loop begins again after a
-    pause."""
-    pause = 0.5
+    """Run a loop until told to stop. An error is logged and counted, and the loop begins again after a pause.
+
+    The pause doubles with each error, and is short again after a round that went well.
+    """
+    pause = SHORTEST_PAUSE_SECONDS
     while not stop.is_set():
+        run = _Run(stop)
         started = time.monotonic()
         try:
-            loop(stop)
+            loop(run)
         except Exception:
-            if time.monotonic() - started > LONGEST_PAUSE_SECONDS:
-                pause = 0.5
+            if run.had_a_good_round or time.monotonic() - started > LONGEST_PAUSE_SECONDS:
+                pause = SHORTEST_PAUSE_SECONDS
             metrics.LOOP_FAILURES.labels(name).inc()
             log.exception("A loop failed; it begins again.", loop=name, pause_seconds=pause)
             stop.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+class _Run(threading.Event):
+    """`stop`, as one run of a loop sees it. Every loop asks it before each round, or waits for it after: who
+    does so a second time has a round behind it."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__()
+        self._stop = stop
+        self._asked = 0
+
+    @property
+    def had_a_good_round(self) -> bool:
+        return self._asked > 1
+
+    def is_set(self) -> bool:
+        self._asked += 1
+        return self._stop.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._asked += 1
+        return self._stop.wait(timeout)
+
+    def set(self) -> None:
+        self._stop.set()
 
 
 def run_worker(service: str, settings: ChassisSettings, loops: dict[str, Loop], readiness: Readiness) -> None:
@@ -74,7 +104,7 @@ def run_worker(service: str, settings: ChassisSettings, loops: dict[str, Loop], 
     log.info("The worker is at work.", loops=sorted(threads))
     stop.wait()
     for thread in threads.values():
-        thread.join(timeout=settings.aws_read_timeout_seconds * settings.aws_attempts)
+        thread.join(timeout=LONG_POLL_SECONDS + settings.aws_read_timeout_seconds * settings.aws_attempts)
     status.shutdown()
     status.server_close()
     log.info("The worker has stopped.")

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ParamValidatio
 from pynamodb.exceptions import PutError
 
 from chassis.problems import Problem
-from chassis.web import caller, json_answer, parts
+from chassis.web import caller, json_answer, parts, sender_address
 
 
 def add_note(body: dict[str, Any]) -> Any:
@@ -61,3 +61,25 @@ def break_down(how: str) -> Any:
 
 def close_note() -> Any:
     return json_answer({"by": caller().name})
+
+
+def who_sends() -> Any:
+    return json_answer({"address": sender_address()})
+
+
+def show_welcome(how: str | None = None, **_shown: str) -> Any:
+    if how == "often":
+        raise Problem(429, "too-many-requests", "Too many requests came in a short time.", retry_after=7)
+    return break_down(how) if how else _page("<h1>Welcome</h1>")
+
+
+def answer_welcome(body: dict[str, Any]) -> Any:
+    return _page("<h1>Thank you</h1>")
+
+
+def show_inside() -> Any:
+    return _page("<h1>Inside</h1>")
+
+
+def _page(html: str) -> flask.Response:
+    return flask.Response(html, content_type="text/html; charset=utf-8")

@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import connexion
+import flask
 
 from chassis.auth import ApiKey, Caller, KeyRing
+from chassis.problem_pages import Asked
+from chassis.problems import Problem
 from chassis.settings import ChassisSettings
 from chassis.tables import bind, create_tables
-from chassis.web import build_web_app
+from chassis.web import build_web_app, parts
 
 CONTRACT = Path(__file__).parent / "contract.yaml"
 
@@ -48,4 +51,27 @@ def build(
             "X-Note-Session": lambda secret: Caller("session", frozenset()) if secret == "right" else None
         },
         headers=headers,
+        problem_pages={"/welcome": problem_page},
     )
+
+
+def problem_page(problem: Problem, asked: Asked) -> tuple[str, dict[str, str]]:
+    """A page that shows all that a renderer is given, and fails when the query asks it to."""
+    if asked.query.get("page") == "breaks":
+        raise RuntimeError("a mistake of the page, by ada@example.com")
+    html = flask.render_template_string(
+        "<h1 lang={{ lang }}>{{ problem.slug }}</h1>"
+        "<p>{{ asked.path }} {{ asked.request_id }} {{ asked.headers.get('accept-language') }} "
+        "{{ asked.cookies.get('visit') }} {{ notes }} notes",
+        lang=asked.query.get("lang", "en"),
+        problem=problem,
+        asked=asked,
+        notes=len(parts()),
+    )
+    # The last two are not a page's to say.
+    further = {
+        "Content-Security-Policy": "default-src 'none'",
+        "RETRY-AFTER": "0",
+        "content-type": "text/plain",
+    }
+    return html, further
