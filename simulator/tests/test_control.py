@@ -99,6 +99,8 @@ def test_a_product_is_listed_and_listed_anew_under_its_code(seller):
         "product_id": "prod-1",
         "pricing_model": "contract",
         "support": {"email": "support@example.com"},
+        "branding": {"accent": "#0b5cad"},
+        "registration": {"quick_launch": {"parameter": "ApiKey", "secret": "{customer_id}"}},
     }
     created = seller.control("POST", "products", body)
     assert (created.status, created.json) == (
@@ -109,7 +111,7 @@ def test_a_product_is_listed_and_listed_anew_under_its_code(seller):
             "title": "T",
             "generation": "legacy",
             "pricing_model": "contract",
-            "dimensions": [{"key": "k", "title": "k", "unit": "Units"}],
+            "dimensions": [{"key": "k", "title": "k", "unit": "Units", "value_type": "integer"}],
             "registration_url": None,
             "topics": ["aws-mp-subscription-notification-p1", "aws-mp-entitlement-notification-p1"],
         },

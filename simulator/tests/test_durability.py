@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from botocore.exceptions import ClientError
+from test_deployment_parameters import put as put_parameter
 
 
 def test_everything_survives_kill_9(serve_process, tmp_path):
@@ -19,7 +20,10 @@ def test_everything_survives_kill_9(serve_process, tmp_path):
     bought = seller.buy(product)
     record = seller.record(bought, "1.5")
     (first,) = seller.meter(record)
-    kept = {path: seller.do("GET", path) for path in ("clock", "products", "agreements", "bill", "calls")}
+    put_parameter(seller, bought, product)
+    paths = ("clock", "products", "agreements", "bill", "calls", "deployment-parameters")
+    kept = {path: seller.do("GET", path) for path in paths}
+    assert kept["deployment-parameters"]["deployment_parameters"]
     due = [(item["message_id"], item["due_at"]) for item in seller.do("GET", "news")["news"]]
     process.kill()
     process.wait(10)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_cbor import CBOR, GET
+from test_deployment_parameters import BODY, PATH, REST
 from test_wire import SIGNED
 
 from marketplace_simulator.aws_errors import AwsError
@@ -132,6 +133,21 @@ def test_any_cbor_body_is_answered_in_cbor(seller, body):
     answer = seller.http("POST", GET, body, headers)
     assert answer.status in (200, 400)
     assert answer.status == 200 or cbor2.loads(answer.body)["__type"]
+
+
+@ON_THE_WIRE
+@given(
+    body=st.binary(max_size=200)
+    | anything.map(lambda value: json.dumps(value).encode())
+    | st.dictionaries(st.sampled_from([*BODY, "tags", "expirationDate"]), anything, max_size=4).map(
+        lambda some: json.dumps(BODY | some).encode()
+    )
+)
+def test_any_rest_json_body_is_answered_in_rest_json(seller, body):
+    answer = seller.http("POST", PATH, body, REST)
+    assert answer.status in (400, 404)
+    assert answer.headers["x-amzn-ErrorType"]
+    assert answer.json["message"]
 
 
 header_text = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60).map(str.strip)

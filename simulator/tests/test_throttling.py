@@ -71,9 +71,12 @@ def test_behaviour_18_accounts_regions_and_operations_have_quotas_of_their_own()
     assert rig.passes(25, account="2") == 10
     assert rig.passes(25, region="eu-west-1") == 10
     assert rig.passes(25, operation="RegisterUsage") == 5
-    # No quota is published for these.
+    assert rig.passes(25, operation="GetEntitlements") == 20
+    for operation in ("DescribeAgreement", "GetAgreementTerms", "SearchAgreements"):
+        assert rig.passes(25, operation=operation) == 5
+    assert rig.passes(25, operation="PutDeploymentParameter") == 1
+    # No quota is published for this one.
     assert rig.passes(25, operation="ResolveCustomer") == 25
-    assert rig.passes(25, operation="GetEntitlements") == 25
 
 
 def test_behaviour_18_the_switch_sets_another_quota_or_none():

@@ -71,7 +71,7 @@ class AgreementActs:
         """Quantities, the end of the term, or auto-renewal change.
 
         Args:
-            entitlements: dimensions that change, with their new units; 0 takes one away.
+            entitlements: dimensions that change, with their new units; 0 or false takes one away.
             switched_by: who turned auto-renewal off.
 
         Raises:
@@ -303,16 +303,28 @@ def _days(days: int | None) -> timedelta | None:
     return None if days is None else timedelta(days=days)
 
 
-def _amended(product: Product, agreement: Agreement, changes: Mapping[str, int]) -> dict[str, int]:
-    """The quantities after the changes; 0 takes a dimension away.
+def require_units(product: Product, units: Mapping[str, int]) -> None:
+    """Hold quantities against what can be bought of a product.
 
     Raises:
-        Conflict: no quantities are bought of this product, or not of that dimension.
+        Conflict: nothing, not of that dimension, or not in that type.
     """
-    if changes and not product.has_entitlements:
+    if units and not product.has_entitlements:
         raise Conflict("A subscription has no entitlements; only a contract has.")
-    for dimension in changes:
-        if not product.has_dimension(dimension):
-            raise Conflict(f"{dimension!r} is no dimension of product {product.product_code}.")
+    for key, value in units.items():
+        dimension = product.dimension(key)
+        if dimension is None:
+            raise Conflict(f"{key!r} is no dimension of product {product.product_code}.")
+        if not dimension.takes(value):
+            raise Conflict(f"{key!r} is listed with the value_type {dimension.value_type}.")
+
+
+def _amended(product: Product, agreement: Agreement, changes: Mapping[str, int]) -> dict[str, int]:
+    """The quantities after the changes; 0 or false takes a dimension away.
+
+    Raises:
+        Conflict: as `require_units`.
+    """
+    require_units(product, changes)
     merged = {**agreement.entitlements, **changes}
     return {dimension: units for dimension, units in merged.items() if units > 0}

@@ -217,7 +217,7 @@ def _terms(sold: Sold) -> Iterator[dict[str, Any]]:
             configuration={
                 "selectorValue": duration,
                 "dimensions": [
-                    {"dimensionKey": key, "dimensionValue": units}
+                    {"dimensionKey": key, "dimensionValue": int(units)}
                     for key, units in agreement.entitlements.items()
                 ],
             },

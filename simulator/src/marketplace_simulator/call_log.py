@@ -26,8 +26,8 @@ _CLEARED_AT_ONCE = 50
 class Call:
     """One AWS call as its sender saw it.
 
-    Registration tokens are blanked before they come here. `status` 0 is a connection that was cut; `fault`
-    the injected fault, if one decided the answer.
+    Registration tokens and deployment parameters' secrets are blanked before they come here. `status` 0 is a
+    connection that was cut; `fault` the injected fault, if one decided the answer.
     """
 
     request_id: str

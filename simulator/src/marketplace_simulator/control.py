@@ -35,13 +35,16 @@ from marketplace_simulator.control_records import RecordControl
 from marketplace_simulator.marketplace import HandOver, Marketplace
 from marketplace_simulator.offers import LONGEST_TERM_DAYS, TRIAL_DAYS, Offer
 from marketplace_simulator.problems import STATUS_OF_REFUSAL, Problem, problem_response
-from marketplace_simulator.products import GENERATIONS, PRICING_MODELS, Dimension, Product
+from marketplace_simulator.products import GENERATIONS, PRICING_MODELS, VALUE_TYPES, Dimension, Product
 from marketplace_simulator.sns import CERTIFICATE_PATH
 from marketplace_simulator.sns_desk import SnsDesk
 from marketplace_simulator.store import Store
 from marketplace_simulator.times import rfc3339
 
 _SLUGS = {404: "not-found", 409: "conflict", 503: "engine-unavailable"}
+
+# Members of a catalogue's entry that AWS never hears of.
+_SELLERS_OWN = ("support", "branding", "registration")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -54,7 +57,7 @@ class Control:
         self._store = store
         self._clock = clock
         self._faults = FaultControl(store)
-        self._records = RecordControl(store)
+        self._records = RecordControl(store, clock)
         self._sns_desk = sns_desk
 
     def routes(self) -> list[Route]:
@@ -73,6 +76,7 @@ class Control:
             ("POST", "/agreements/{agreement_id}/{action}", self.act),
             ("GET", "/bill", self._records.get_bill),
             ("GET", "/calls", self._records.list_calls),
+            ("GET", "/deployment-parameters", self._records.list_deployment_parameters),
             ("GET", "/faults", self._faults.list_faults),
             ("POST", "/faults", self._faults.create_fault),
             ("DELETE", "/faults", self._faults.remove_faults),
@@ -128,7 +132,8 @@ class Control:
         pricing_model = fields.text("pricing_model", choices=PRICING_MODELS)
         registration_url = fields.http_address("registration_url")
         # Entries of a seller's catalogue may be posted as they are.
-        fields.ignore("support")
+        for name in _SELLERS_OWN:
+            fields.ignore(name)
         dimensions = _dimensions(fields)
         fields.finish()
         assert title is not None
@@ -155,7 +160,7 @@ class Control:
         product_code = fields.text("product_code", required=True)
         account = fields.text("customer_aws_account_id", pattern=r"[0-9]{12}")
         offer = _offer(fields)
-        entitlements = fields.whole_numbers("entitlements")
+        entitlements = fields.units("entitlements")
         fields.finish()
         assert product_code is not None
         hand_over = await self._marketplace.buy(
@@ -301,7 +306,15 @@ def _dimensions(fields: Fields) -> tuple[Dimension, ...]:
         key = item.text("key", required=True) or ""
         if any(known.key == key for known in dimensions):
             item.refuse("key", "is the key of another dimension")
-        dimensions.append(Dimension(key, item.text("title") or key, item.text("unit") or "Units"))
+        value_type = item.text("value_type", choices=VALUE_TYPES)
+        dimensions.append(
+            Dimension(
+                key,
+                item.text("title") or key,
+                item.text("unit") or "Units",
+                "boolean" if value_type == "boolean" else "integer",
+            )
+        )
         item.unknown_refused()
     return tuple(dimensions)
 

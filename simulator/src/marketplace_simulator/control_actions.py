@@ -49,7 +49,7 @@ ACTIONS = (
 
 
 def _amend(acts: AgreementActs, agreement_id: str, fields: Fields) -> Act:
-    entitlements = fields.whole_numbers("entitlements")
+    entitlements = fields.units("entitlements")
     end_time = fields.moment("end_time")
     auto_renew = fields.optional_boolean("auto_renew")
     switched_by = fields.text("switched_by", choices=("ACCEPTOR", "PROPOSER"))
@@ -65,13 +65,13 @@ def _amend(acts: AgreementActs, agreement_id: str, fields: Fields) -> Act:
 def _renew(acts: AgreementActs, agreement_id: str, fields: Fields) -> Act:
     at_end = fields.boolean("at_end")
     term_days = fields.whole_number("term_days", 1, LONGEST_TERM_DAYS)
-    entitlements = fields.whole_numbers("entitlements")
+    entitlements = fields.units("entitlements")
     return lambda: acts.renew(agreement_id, at_end=at_end, term_days=term_days, entitlements=entitlements)
 
 
 def _replace(acts: AgreementActs, agreement_id: str, fields: Fields) -> Act:
     term_days = fields.whole_number("term_days", 1, LONGEST_TERM_DAYS)
-    entitlements = fields.whole_numbers("entitlements")
+    entitlements = fields.units("entitlements")
     return lambda: acts.replace(agreement_id, term_days=term_days, entitlements=entitlements)
 
 

@@ -143,16 +143,15 @@ class Fields:
             return []
         return [Fields(item, f"{self._path}/{name}/{index}", self.errors) for index, item in enumerate(value)]
 
-    def whole_numbers(self, name: str) -> Mapping[str, int] | None:
-        """An object whose members are whole numbers, 0 and up."""
+    def units(self, name: str) -> Mapping[str, int] | None:
+        """An object whose members are whole numbers, 0 and up, or booleans."""
         value = self._take(name, False)
         if value is None:
             return None
         if not isinstance(value, dict) or not all(
-            isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**31
-            for number in value.values()
+            isinstance(number, int) and 0 <= number < 2**31 for number in value.values()
         ):
-            self._wrong(name, "is not an object of whole numbers")
+            self._wrong(name, "is not an object of whole numbers and booleans")
             return None
         return value
 

@@ -1,9 +1,10 @@
-"""The control API's records: the bill and the latest calls."""
+"""The control API's records: the bill, the latest calls, and what sellers have put for Quick Launch."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -11,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from marketplace_simulator.bill_book import Total
+from marketplace_simulator.clock import Clock
+from marketplace_simulator.deployment_parameters import DeploymentParameter
 from marketplace_simulator.metering import BilledRecord, Meter
 from marketplace_simulator.problems import Problem
 from marketplace_simulator.quantities import decimal_text
@@ -24,8 +27,9 @@ _PIECE = 500
 class RecordControl:
     """Requests in, records out."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     async def get_bill(self, request: Request) -> Response:
         wanted = (request.query_params.get("product_code"), request.query_params.get("license_arn"))
@@ -45,6 +49,12 @@ class RecordControl:
             None if limit is None else int(limit), request.query_params.get("operation")
         )
         return JSONResponse({"calls": [{**asdict(call), "at": rfc3339(call.at)} for call in calls]})
+
+    async def list_deployment_parameters(self, request: Request) -> Response:
+        """Secrets included: a test must see what its buyer would find in Secrets Manager."""
+        now = self._clock.now()
+        found = self._store.parameters.all(request.query_params.get("product_id"))
+        return JSONResponse({"deployment_parameters": [_parameter(parameter, now) for parameter in found]})
 
 
 def total_item(total: Total) -> dict[str, Any]:
@@ -81,6 +91,24 @@ def _billed(record: BilledRecord) -> dict[str, Any]:
         "region": record.series.region,
         "metering_record_id": record.metering_record_id,
         "accepted_at": rfc3339(record.accepted_at),
+    }
+
+
+def _parameter(parameter: DeploymentParameter, now: datetime) -> dict[str, Any]:
+    expires_at = parameter.expires_at
+    return {
+        "deployment_parameter_id": parameter.deployment_parameter_id,
+        "resource_arn": parameter.resource_arn,
+        "product_id": parameter.product_id,
+        "customer_aws_account_id": parameter.customer_aws_account_id,
+        "agreement_id": parameter.agreement_id,
+        "name": parameter.name,
+        "secret_string": parameter.secret_string,
+        "expires_at": rfc3339(expires_at) if expires_at else None,
+        "expired": parameter.is_expired(now),
+        "tags": dict(parameter.tags),
+        "created_at": rfc3339(parameter.created_at),
+        "updated_at": rfc3339(parameter.updated_at),
     }
 
 

@@ -75,7 +75,7 @@ def _rows(agreement: Agreement, now: datetime) -> Iterator[dict[str, Any]]:
             "Dimension": dimension,
             "CustomerAWSAccountId": agreement.customer_aws_account_id,
             "LicenseArn": agreement.license_arn,
-            "Value": {"IntegerValue": units},
+            "Value": {"BooleanValue" if isinstance(units, bool) else "IntegerValue": units},
             "ExpirationDate": agreement.end_time.timestamp(),
         }
         if agreement.customer_identifier is not None:

@@ -38,6 +38,7 @@ LONGEST_DELAY = 600.0
 
 # Members by which a request names its customer, and GetEntitlements' filter keys.
 _CUSTOMER_MEMBERS = ("CustomerIdentifier", "CustomerAWSAccountId", "LicenseArn")
+_AGREEMENT_MEMBER = "agreementId"
 _CUSTOMER_FILTERS = ("CUSTOMER_IDENTIFIER", "CUSTOMER_AWS_ACCOUNT_ID", "LICENSE_ARN")
 
 
@@ -59,8 +60,8 @@ class Fault:
 
     Args:
         operation: only this operation's calls; None: all.
-        customers: only calls or records that name one of these: customer identifiers, accounts or licence
-            ARNs.
+        customers: only calls or records that name one of these: customer identifiers, accounts, licence
+            ARNs or agreement ids.
         dimensions: only calls or records that name one of these.
         rate: share of the calls (of the records for `unprocessed`) that it hits.
         count: so many hits and then no more; None: without end.
@@ -154,6 +155,8 @@ def customers_of(members: Mapping[str, Any]) -> list[str]:
         for member in _CUSTOMER_MEMBERS
         if member in record
     ]
+    if _AGREEMENT_MEMBER in members:
+        named.append(members[_AGREEMENT_MEMBER])
     wanted = members.get("Filter", {})
     return named + [value for key in _CUSTOMER_FILTERS for value in wanted.get(key, ())]
 

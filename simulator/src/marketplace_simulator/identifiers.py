@@ -41,6 +41,10 @@ def new_cancellation_request_id() -> str:
     return f"acr-{_letters(25)}"
 
 
+def new_deployment_parameter_id() -> str:
+    return f"dp-{_letters(25)}"
+
+
 def new_license_arn() -> str:
     """A licence ARN as seen live: no Region, AWS's issuer account, `license:l-` and 32 hex digits."""
     return f"arn:aws:license-manager::{LICENSE_ISSUER}:license:l-{uuid.uuid4().hex}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from marketplace_simulator import agreements, identifiers, news, offers, tokens
-from marketplace_simulator.agreement_acts import AgreementActs, Conflict, NotFound
+from marketplace_simulator.agreement_acts import AgreementActs, Conflict, NotFound, require_units
 from marketplace_simulator.agreements import Agreement, LifeRefused
 from marketplace_simulator.clock import Clock
 from marketplace_simulator.delivery import Courier
@@ -258,13 +258,7 @@ def first_moment(settings: Settings, real_now: datetime) -> datetime:
 
 
 def _bought(product: Product, entitlements: Mapping[str, int] | None) -> dict[str, int]:
-    if not product.has_entitlements:
-        if entitlements:
-            raise Conflict("A subscription has no entitlements; only a contract has.")
-        return {}
-    if entitlements is None:
-        return {dimension.key: 1 for dimension in product.dimensions}
-    for dimension in entitlements:
-        if not product.has_dimension(dimension):
-            raise Conflict(f"{dimension!r} is no dimension of product {product.product_code}.")
-    return dict(entitlements)
+    require_units(product, entitlements or {})
+    if entitlements is None and product.has_entitlements:
+        return {dimension.key: dimension.one for dimension in product.dimensions}
+    return dict(entitlements or {})

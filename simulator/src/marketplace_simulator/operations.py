@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore.session
-from botocore.model import OperationModel, Shape
+from botocore.model import OperationModel, Shape, StructureShape
 
 from marketplace_simulator.aws_errors import AwsError
 from marketplace_simulator.quick_check import quick_check
@@ -20,8 +21,18 @@ _SIMULATED = {
     "meteringmarketplace": ("ResolveCustomer", "BatchMeterUsage", "MeterUsage", "RegisterUsage"),
     "marketplace-entitlement": ("GetEntitlements",),
     "marketplace-agreement": ("DescribeAgreement", "GetAgreementTerms", "SearchAgreements"),
+    "marketplace-deployment": ("PutDeploymentParameter",),
 }
+# The protocols of the models, as the wire calls its languages.
+_LANGUAGES = {"smithy-rpc-v2-cbor": "cbor", "json": "json", "rest-json": "rest-json"}
 _MOST_VIOLATIONS_TOLD = 10
+
+
+class Route(NamedTuple):
+    """Where a REST operation is: `path` matches the path as sent, its groups are members of the request."""
+
+    method: str
+    path: re.Pattern[str]
 
 
 @dataclass(frozen=True)
@@ -31,10 +42,12 @@ class Operation:
     Args:
         fits: whether a request fits as it is, judged quickly.
         read: reads any request, and says what is wrong with it.
-        languages: `json`, `cbor`: those that its service's model lists.
+        languages: `json`, `cbor`, `rest-json`: those that its service's model lists.
         regions: where its service is.
         error_statuses: HTTP status of each error that the model gives one.
         says_request_id: whether its errors carry `requestId`.
+        says_field_name: whether its ValidationException carries `fieldName`.
+        route: of a REST operation.
     """
 
     target: str
@@ -47,6 +60,8 @@ class Operation:
     errors: frozenset[str]
     error_statuses: dict[str, int]
     says_request_id: bool
+    says_field_name: bool
+    route: Route | None
 
     @property
     def internal_error(self) -> str:
@@ -76,7 +91,9 @@ class Operation:
             code = "InvalidParameterException"
         told = violations[:_MOST_VIOLATIONS_TOLD]
         many = f"{len(violations)} validation error{'s' if len(violations) > 1 else ''} detected: "
-        members = {}
+        members: dict[str, Any] = {}
+        if self.says_field_name:
+            members = {"fieldName": ".".join(first.path)}
         if self.says_request_id:
             fields = [{"name": ".".join(item.path), "message": item.reason} for item in told]
             members = {"reason": "OTHER", "fields": fields}
@@ -85,13 +102,15 @@ class Operation:
 
 @cache
 def operations() -> dict[str, Operation]:
-    """Every simulated operation by `<service>.<operation>`, the form of X-Amz-Target."""
+    """Every simulated operation by `<service>.<operation>`, the form of X-Amz-Target.
+
+    A REST service has no such name; botocore's name of it stands there.
+    """
     session = botocore.session.get_session()
     found: dict[str, Operation] = {}
     for service_name, names in _SIMULATED.items():
         service = session.get_service_model(service_name)
         regional = service_name == "meteringmarketplace"
-        languages = {"smithy-rpc-v2-cbor": "cbor", "json": "json"}
         for name in names:
             model: OperationModel = service.operation_model(name)
             statuses = {
@@ -99,10 +118,12 @@ def operations() -> dict[str, Operation]:
                 for shape in model.error_shapes
             }
             operation = Operation(
-                target=f"{service.metadata['targetPrefix']}.{name}",
+                target=f"{service.metadata.get('targetPrefix', service_name)}.{name}",
                 name=name,
                 languages=frozenset(
-                    languages[protocol] for protocol in service.metadata["protocols"] if protocol in languages
+                    _LANGUAGES[protocol]
+                    for protocol in service.metadata["protocols"]
+                    if protocol in _LANGUAGES
                 ),
                 regions=METERING_REGIONS if regional else frozenset([ONLY_REGION]),
                 fits=quick_check(model.input_shape),
@@ -111,6 +132,24 @@ def operations() -> dict[str, Operation]:
                 errors=frozenset(statuses),
                 error_statuses={code: status for code, status in statuses.items() if status},
                 says_request_id=any("requestId" in shape.members for shape in model.error_shapes),
+                says_field_name=any("fieldName" in shape.members for shape in model.error_shapes),
+                route=_route(model) if "rest-json" in service.metadata["protocols"] else None,
             )
             found[operation.target] = operation
     return found
+
+
+def _route(model: OperationModel) -> Route:
+    shape = model.input_shape
+    assert isinstance(shape, StructureShape), "a REST operation without a request"
+    members = {
+        member.serialization["name"]: name
+        for name, member in shape.members.items()
+        if member.serialization.get("location") == "uri"
+    }
+    path = re.sub(
+        r"\\{(\w+)\\}",
+        lambda label: f"(?P<{members[label[1]]}>[^/]+)",
+        re.escape(model.http["requestUri"]),
+    )
+    return Route(model.http["method"], re.compile(path))

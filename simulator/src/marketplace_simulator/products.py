@@ -7,17 +7,32 @@ from typing import Literal, get_args
 
 Generation = Literal["legacy", "concurrent_agreements"]
 PricingModel = Literal["subscription", "contract", "contract_with_consumption"]
+ValueType = Literal["integer", "boolean"]
 GENERATIONS: tuple[Generation, ...] = get_args(Generation)
 PRICING_MODELS: tuple[PricingModel, ...] = get_args(PricingModel)
+VALUE_TYPES: tuple[ValueType, ...] = get_args(ValueType)
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """Something that is counted; `key` is the API id that records name, case and all."""
+    """Something that is counted, or in a contract had or not; `key` is the API id, case and all.
+
+    `value_type` is what GetEntitlements says of it.
+    """
 
     key: str
     title: str
     unit: str
+    value_type: ValueType = "integer"
+
+    def takes(self, units: int) -> bool:
+        """Whether so much of it can be bought; what is had or not is told by a boolean."""
+        return isinstance(units, bool) == (self.value_type == "boolean")
+
+    @property
+    def one(self) -> int:
+        """The least that is something."""
+        return True if self.value_type == "boolean" else 1
 
 
 @dataclass(frozen=True)
@@ -41,8 +56,11 @@ class Product:
         """Whether quantities are bought ahead: a contract, with consumption on top or without."""
         return self.pricing_model != "subscription"
 
+    def dimension(self, key: str) -> Dimension | None:
+        return next((dimension for dimension in self.dimensions if dimension.key == key), None)
+
     def has_dimension(self, key: str) -> bool:
-        return any(dimension.key == key for dimension in self.dimensions)
+        return self.dimension(key) is not None
 
     @property
     def subscription_topic(self) -> str:

@@ -1,4 +1,4 @@
-"""The two languages of the wire: AWS JSON (1.0 and 1.1, by X-Amz-Target) and Smithy RPC v2 CBOR (by path)."""
+"""The languages of the wire: AWS JSON (by X-Amz-Target), Smithy RPC v2 CBOR and REST-JSON (both by path)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from starlette.requests import Request
 
 from marketplace_simulator.aws_errors import AwsError
+from marketplace_simulator.rest_json import RestJson
 
 JSON_TYPES = ("application/x-amz-json-1.1", "application/x-amz-json-1.0")
 CBOR_TYPE = "application/cbor"
@@ -35,24 +36,30 @@ class WireProtocol(Protocol):
     name: str
     media_type: str
     headers: dict[str, str]
+    unknown_operation_status: int
+    bad_credentials_status: int
 
     def target(self, request: Request) -> str:
         """`<service>.<operation>` as X-Amz-Target has it; raises AwsError UnknownOperationException."""
         ...
 
-    def read(self, body: bytes) -> Any:
-        """The body as plain values; raises AwsError SerializationException."""
+    def read(self, body: bytes, request: Request) -> Any:
+        """The members as plain values; raises AwsError SerializationException."""
         ...
 
     def answer(self, members: dict[str, Any], shape: Shape | None) -> bytes: ...
 
     def refusal(self, error: AwsError, target: str) -> bytes: ...
 
+    def refusal_headers(self, error: AwsError) -> dict[str, str]: ...
+
 
 class AwsJson:
     """`POST /` with X-Amz-Target; answers in the version that was asked in."""
 
     name = "json"
+    unknown_operation_status = 400
+    bad_credentials_status = 400
 
     def __init__(self, media_type: str) -> None:
         self.media_type = media_type
@@ -67,7 +74,7 @@ class AwsJson:
             raise AwsError("UnknownOperationException", "AWS JSON is spoken by POST.")
         return request.headers.get("x-amz-target", "")
 
-    def read(self, body: bytes) -> Any:
+    def read(self, body: bytes, request: Request) -> Any:
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -79,12 +86,17 @@ class AwsJson:
     def refusal(self, error: AwsError, target: str) -> bytes:
         return orjson.dumps({"__type": error.code, "message": error.message, **error.members})
 
+    def refusal_headers(self, error: AwsError) -> dict[str, str]:
+        return {}
+
 
 class RpcV2Cbor:
     """`POST /service/<service>/operation/<operation>` with `smithy-protocol: rpc-v2-cbor`."""
 
     name = "cbor"
     media_type = CBOR_TYPE
+    unknown_operation_status = 404
+    bad_credentials_status = 400
 
     def __init__(self) -> None:
         self.headers = {"smithy-protocol": "rpc-v2-cbor"}
@@ -102,7 +114,7 @@ class RpcV2Cbor:
             raise AwsError("UnknownOperationException", f"The content type must be {CBOR_TYPE}.", 415)
         return f"{named['service']}.{named['operation']}"
 
-    def read(self, body: bytes) -> Any:
+    def read(self, body: bytes, request: Request) -> Any:
         if not body:
             return {}
         source = BytesIO(body)
@@ -122,9 +134,16 @@ class RpcV2Cbor:
         code = f"{namespace}#{error.code}" if namespace else error.code
         return cbor2.dumps({"__type": code, "message": error.message, **error.members})
 
+    def refusal_headers(self, error: AwsError) -> dict[str, str]:
+        return {}
+
 
 _JSON = {media_type: AwsJson(media_type) for media_type in JSON_TYPES}
 _CBOR = RpcV2Cbor()
+_REST = RestJson()
+_CBOR_PATHS = "/service/"
+# Of the one REST service: what is simulated of it, and its tags, which are refused in its own language.
+_REST_PATHS = ("/catalogs/", "/tags/")
 
 
 def is_aws_call(method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> bool:
@@ -133,7 +152,7 @@ def is_aws_call(method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) 
     Args:
         headers: as ASGI has them, names in lower case.
     """
-    if path.startswith("/service/"):
+    if path.startswith((_CBOR_PATHS, *_REST_PATHS)):
         return True
     if path != "/":
         return False
@@ -145,8 +164,11 @@ def is_aws_call(method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) 
 
 def protocol_of(request: Request) -> WireProtocol:
     """The language in which a request is to be answered, garbage included."""
-    if request.url.path.startswith("/service/"):
+    path: str = request.scope["path"]
+    if path.startswith(_CBOR_PATHS):
         return _CBOR
+    if path.startswith(_REST_PATHS):
+        return _REST
     return _JSON.get(_media_type(request), _JSON[JSON_TYPES[1]])
 
 

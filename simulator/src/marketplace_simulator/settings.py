@@ -58,7 +58,8 @@ DESCRIPTIONS = {
     ),
     "calls_per_second": (
         "SIMULATOR_CALLS_PER_SECOND",
-        "Metering calls a second per account and Region, where the switch stands at first; 0: no throttling.",
+        "Metering calls a second per account and Region, the other APIs in AWS's proportion; where the switch"
+        " stands at first. 0: no throttling.",
     ),
     "keep_calls": ("SIMULATOR_KEEP_CALLS", "How many of the latest AWS calls are kept."),
     "sns_envelope": (

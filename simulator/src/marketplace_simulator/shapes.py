@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from marketplace_simulator.aws_errors import AwsError
+from marketplace_simulator.times import parse_rfc3339
 
 # The years 1 to 9999.
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
@@ -59,17 +60,22 @@ def _compiled(shape: Shape) -> _Read:
     if isinstance(shape, ListShape):
         return _list(_compiled(shape.member), _limits(shape, "length"))
     if isinstance(shape, MapShape):
-        return _map(_compiled(shape.key), _compiled(shape.value))
+        return _map(_compiled(shape.key), _compiled(shape.value), _limits(shape, "length"))
     match shape.type_name:
         case "string":
             return _string(shape)
         case "integer":
             return _integer(_limits(shape, "value"))
         case "timestamp":
-            return _timestamp
+            return _iso_timestamp if is_iso(shape) else _timestamp
         case "boolean":
             return _boolean
     raise NotImplementedError(f"no request of the simulated operations holds a {shape.type_name}")
+
+
+def is_iso(timestamp: Shape) -> bool:
+    """Whether a timestamp is text, and not epoch seconds."""
+    return bool(timestamp.serialization.get("timestampFormat") == "iso8601")
 
 
 def _structure(members: dict[str, _Read], required: tuple[str, ...]) -> _Read:
@@ -104,10 +110,11 @@ def _list(read_item: _Read, limits: Callable[[int, _Place, list[Violation]], Non
     return read
 
 
-def _map(read_key: _Read, read_item: _Read) -> _Read:
+def _map(read_key: _Read, read_item: _Read, limits: Callable[[int, _Place, list[Violation]], None]) -> _Read:
     def read(value: Any, place: _Place, violations: list[Violation]) -> dict[str, Any]:
         if type(value) is not dict:
             raise _wrong_type(place, "a map")
+        limits(len(value), place, violations)
         return {
             read_key(key, (place, "key"), violations): read_item(item, (place, key), violations)
             for key, item in value.items()
@@ -155,6 +162,16 @@ def _timestamp(value: Any, place: _Place, violations: list[Violation]) -> float:
     if not FIRST_SECOND <= value <= LAST_SECOND:
         raise _wrong_type(place, "epoch seconds inside the calendar")
     return value
+
+
+def _iso_timestamp(value: Any, place: _Place, violations: list[Violation]) -> str:
+    try:
+        if type(value) is str:
+            parse_rfc3339(value)
+            return value
+    except ValueError:
+        pass
+    raise _wrong_type(place, "a date-time of ISO 8601")
 
 
 def _boolean(value: Any, place: _Place, violations: list[Violation]) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from marketplace_simulator import bill_book, call_log, faults, switches
+from marketplace_simulator import bill_book, call_log, faults, parameter_book, switches
 from marketplace_simulator.agreements import Agreement
 from marketplace_simulator.cancellation_requests import CancellationRequest
 from marketplace_simulator.clock import ClockState
@@ -26,7 +26,7 @@ from marketplace_simulator.times import parse_rfc3339, rfc3339
 from marketplace_simulator.tokens import Token
 
 # Raise it when a table changes: a file of another version is refused at start.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA = """
 CREATE TABLE clock (
@@ -76,7 +76,7 @@ CREATE TABLE sns_keys (
 );
 CREATE TABLE subscribed_queues (name TEXT PRIMARY KEY);
 """
-_SCHEMA += bill_book.SCHEMA + call_log.SCHEMA + faults.SCHEMA + switches.SCHEMA
+_SCHEMA += bill_book.SCHEMA + call_log.SCHEMA + faults.SCHEMA + switches.SCHEMA + parameter_book.SCHEMA
 _EMPTIED_BY_RESET = (
     "products",
     "agreements",
@@ -86,6 +86,7 @@ _EMPTIED_BY_RESET = (
     "faults",
     "switches",
     *bill_book.TABLES,
+    *parameter_book.TABLES,
     "subscribed_queues",
     "news_rules",
     "sns_settings",
@@ -145,6 +146,7 @@ class Store:
         self.bill = bill_book.BillBook(self._db)
         self.calls = call_log.CallLog(self._db, keep_calls)
         self.faults = faults.FaultBook(self._db)
+        self.parameters = parameter_book.ParameterBook(self._db)
         self.switches = switches.Switchboard(self._db, defaults or switches.Switches())
         # Another number: products or agreements may have changed.
         self.market_version = 0

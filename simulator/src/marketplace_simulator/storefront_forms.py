@@ -75,9 +75,11 @@ def quantities(form: Mapping[str, str], product: Product) -> dict[str, int] | No
         return None
     found: dict[str, int] = {}
     for dimension in product.dimensions:
-        units = whole_number(form, QUANTITY_PREFIX + dimension.key, dimension.title, 0, 2**31 - 1)
+        is_boolean = dimension.value_type == "boolean"
+        most = 1 if is_boolean else 2**31 - 1
+        units = whole_number(form, QUANTITY_PREFIX + dimension.key, dimension.title, 0, most)
         if units is not None:
-            found[dimension.key] = units
+            found[dimension.key] = bool(units) if is_boolean else units
     return found or None
 
 

@@ -9,9 +9,19 @@ from datetime import datetime
 
 from marketplace_simulator.aws_errors import AwsError
 
-# Share of the switch `calls_per_second` (10, AWS's published quota) that each operation has. ResolveCustomer,
-# GetEntitlements and the Agreement API have no published quota and are never throttled but by a fault.
-QUOTA_SHARES = {"BatchMeterUsage": 1.0, "MeterUsage": 1.0, "RegisterUsage": 0.5}
+# Share of the switch `calls_per_second` (10) that each operation has: with it so, AWS's published quotas
+# (Marketplace API reference, "Service quotas" of each API). ResolveCustomer has none there and is never
+# throttled but by a fault.
+QUOTA_SHARES = {
+    "BatchMeterUsage": 1.0,
+    "MeterUsage": 1.0,
+    "RegisterUsage": 0.5,
+    "GetEntitlements": 2.0,
+    "DescribeAgreement": 0.5,
+    "GetAgreementTerms": 0.5,
+    "SearchAgreements": 0.5,
+    "PutDeploymentParameter": 0.1,
+}
 # Buckets that are full again say nothing; a stranger who invents Regions must not fill the memory.
 _MOST_BUCKETS = 1000
 

@@ -1,4 +1,4 @@
-"""AWS's door: AWS JSON and Smithy RPC v2 CBOR, as boto3 and other SDKs send them.
+"""AWS's door: AWS JSON, Smithy RPC v2 CBOR and REST-JSON, as boto3 and other SDKs send them.
 
 Takes the request apart, holds it against the service's model, lets a rule decide, and answers in AWS's form,
 refusals and garbage included. In this order: size, operation, signature, Region, throttling, shape, faults,
@@ -17,14 +17,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from marketplace_simulator import agreement_api, buyers_metering, entitlements, faults, metering, tokens
+from marketplace_simulator import (
+    agreement_api,
+    buyers_metering,
+    deployment_parameters,
+    entitlements,
+    faults,
+    metering,
+    tokens,
+)
 from marketplace_simulator.agreements import Agreement
 from marketplace_simulator.aws_errors import AwsError
 from marketplace_simulator.call_log import Call
 from marketplace_simulator.clock import Clock
 from marketplace_simulator.connections import CutConnection
 from marketplace_simulator.faults import ConnectionCut, Fault
-from marketplace_simulator.identifiers import new_uuid
+from marketplace_simulator.identifiers import new_deployment_parameter_id, new_uuid
 from marketplace_simulator.ledger import MemoryLedger
 from marketplace_simulator.operations import Operation, operations
 from marketplace_simulator.products import Product
@@ -39,6 +47,18 @@ log = logging.getLogger(__name__)
 BODY_LIMIT = 1024 * 1024
 # How much of an oversize body is read away, so that the sender gets to see the refusal.
 _DRAIN_LIMIT = 16 * BODY_LIMIT
+# What stands in the call log where a secret was.
+_NOT_KEPT = "(not kept)"
+# Refusals of the signature, not of the service: the language has their status, not the service's model.
+_CREDENTIAL_ERRORS = frozenset(
+    (
+        "MissingAuthenticationTokenException",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "UnrecognizedClientException",
+        "ExpiredTokenException",
+    )
+)
 
 
 @dataclass
@@ -65,7 +85,7 @@ class AwsCall:
 
 
 class Wire:
-    """The simulated operations of the three services behind one door."""
+    """The simulated operations of the four services behind one door."""
 
     def __init__(
         self, store: Store, clock: Clock, accounts: Accounts, throttle: Throttle | None = None
@@ -85,6 +105,7 @@ class Wire:
             "DescribeAgreement": self._describe_agreement,
             "GetAgreementTerms": self._get_agreement_terms,
             "SearchAgreements": self._search_agreements,
+            "PutDeploymentParameter": self._put_deployment_parameter,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,7 +141,7 @@ class Wire:
             self._clock.now(),
             self._store.switches.current.calls_per_second,
         )
-        members, violations = operation.members_of(exchange.protocol.read(body))
+        members, violations = operation.members_of(exchange.protocol.read(body, request))
         exchange.members = members
         if self._store.faults:
             await self._suffer_before(exchange, operation)
@@ -148,7 +169,7 @@ class Wire:
     def _operation(self, exchange: _Exchange) -> Operation:
         operation = self._operations.get(exchange.target)
         if operation is None or exchange.protocol.name not in operation.languages:
-            status = 404 if exchange.protocol.name == "cbor" else 400
+            status = exchange.protocol.unknown_operation_status
             raise AwsError("UnknownOperationException", "The request names no simulated operation.", status)
         exchange.operation = operation
         return operation
@@ -196,6 +217,8 @@ class Wire:
 
     def _refuse(self, exchange: _Exchange, error: AwsError) -> Response:
         operation = exchange.operation
+        if error.code in _CREDENTIAL_ERRORS:
+            error.status = exchange.protocol.bad_credentials_status
         if operation is not None:
             error.status = operation.error_statuses.get(error.code, error.status)
             if operation.says_request_id:
@@ -204,7 +227,10 @@ class Wire:
         return self._response(exchange, error)
 
     def _response(self, exchange: _Exchange, error: AwsError) -> Response:
-        return _http(exchange, exchange.protocol.refusal(error, exchange.target), error.status)
+        protocol = exchange.protocol
+        response = _http(exchange, protocol.refusal(error, exchange.target), error.status)
+        response.headers.update(protocol.refusal_headers(error))
+        return response
 
     def _resolve_customer(self, call: AwsCall) -> dict[str, Any]:
         found = self._store.token(tokens.fingerprint(call.members["RegistrationToken"]))
@@ -250,6 +276,19 @@ class Wire:
         sold = [_sold(agreement, products[agreement.product_code]) for agreement in self._store.agreements()]
         return agreement_api.search(call.members, sold, call.caller.account, self._clock.now())
 
+    def _put_deployment_parameter(self, call: AwsCall) -> dict[str, Any]:
+        self._require_seller(call, "AccessDeniedException")
+        return deployment_parameters.put(
+            call.members,
+            self._store.parameters,
+            product=self._store.product_by_id(call.members["productId"]),
+            agreement=self._store.agreement(call.members["agreementId"]),
+            seller=call.caller.account,
+            region=call.caller.region,
+            new_id=new_deployment_parameter_id,
+            now=self._clock.now(),
+        )
+
     def _sold_to_or_by(self, call: AwsCall) -> agreement_api.Sold:
         agreement_id = call.members["agreementId"]
         agreement = agreement_api.require_party(
@@ -275,7 +314,7 @@ class Wire:
             protocol=exchange.protocol.name,
             account=caller.account if caller else None,
             region=caller.region if caller else None,
-            request=_without_token(exchange.members),
+            request=_without_secrets(exchange.members),
             status=status,
             answer=answer,
             fault=exchange.fault or next((fault.label for fault in exchange.hitting), None),
@@ -326,8 +365,11 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _without_token(members: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A registration token opens a purchase to whoever reads it: it is never kept."""
+def _without_secrets(members: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A registration token opens a purchase to whoever reads it, a parameter's secret opens more."""
     if members is not None and "RegistrationToken" in members:
-        return {**members, "RegistrationToken": "(not kept)"}
+        return {**members, "RegistrationToken": _NOT_KEPT}
+    if members is not None and "secretString" in members.get("deploymentParameter", {}):
+        blanked = {**members["deploymentParameter"], "secretString": _NOT_KEPT}
+        return {**members, "deploymentParameter": blanked}
     return members
