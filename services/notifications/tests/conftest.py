@@ -11,14 +11,17 @@ from typing import Any
 import boto3
 import pytest
 import samples
+from played_aws import PlayedAws
 
 from chassis.clock import FrozenClock
 from chassis.outbox import relay_once
 from chassis.queues import Message, Queue, create_queue_with_dlq, handle_batch
 from notifications.app import build_web, build_worker, create_local, key_ring
+from notifications.marketplace import Marketplace
 from notifications.settings import Settings
 from notifications.tables.models import InboxRow, NewsRow, SignalOutbox, SubscriptionRow
-from notifications.worker import Worker
+from notifications.worker.applying import Worker
+from notifications.worker.asking import Asker
 
 pytest_plugins = ["chassis.testing"]
 
@@ -37,7 +40,9 @@ class World:
         create_local(settings, self.sqs)
         for name in settings.signal_queue_names:
             create_queue_with_dlq(self.sqs, name)
-        self.assembled = build_worker(settings, self.clock, self.sqs)
+        self.aws = PlayedAws()
+        self.marketplace = Marketplace(self.aws, self.aws)
+        self.assembled = build_worker(settings, self.clock, self.sqs, self.marketplace)
         self.worker = self.assembled.worker
         self.queue = Queue(self.sqs, NEWS_QUEUE)
 
@@ -52,10 +57,17 @@ class World:
                 self.sqs.purge_queue(QueueUrl=Queue(self.sqs, queue).url)
         self.clock.advance(seconds=(samples.T0 - self.clock.now()).total_seconds())
         self.worker = self.another_worker()
+        self.aws.begin()
+        self.asker = self.another_asker()
 
     def another_worker(self) -> Worker:
         old = self.assembled.worker
-        return Worker(old.store, old.catalogue, self.clock, timedelta(seconds=self.settings.sweep_seconds))
+        sweep_every = timedelta(seconds=self.settings.sweep_seconds)
+        return Worker(old.store, old.catalogue, old.schedule, self.clock, sweep_every)
+
+    def another_asker(self, marketplace: Marketplace | None = None) -> Asker:
+        old = self.assembled.worker
+        return Asker(old.store, marketplace or self.marketplace, old.schedule, self.clock)
 
     def send(self, *bodies: str) -> None:
         for body in bodies:
@@ -117,8 +129,8 @@ def whole_world(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
         json.dumps(
             {
                 "products": [
-                    {"product_code": samples.LEGACY_CODE, "generation": "legacy"},
-                    {"product_code": samples.CONCURRENT_CODE, "generation": "concurrent_agreements"},
+                    {"product_code": code, "generation": generation, "pricing_model": pricing_model}
+                    for code, generation, pricing_model in samples.PRODUCTS
                 ]
             }
         )

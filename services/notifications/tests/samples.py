@@ -29,6 +29,13 @@ LEGACY_CODE = "n0123EXAMPLEXXXXXXXXXXXX"
 LEGACY_CUSTOMER = "X01EXAMPLEX"
 LEGACY_ID = "sub_t6gpawywych34xbexcgv7drsaj"
 CONCURRENT_CODE = "74az0EXAMPLE"
+LEGACY_CONTRACT, CONTRACT = "legacycontractEXAMPLE", "contractEXAMPLE"
+PRODUCTS = [
+    (LEGACY_CODE, "legacy", "subscription"),
+    (CONCURRENT_CODE, "concurrent_agreements", "subscription"),
+    (LEGACY_CONTRACT, "legacy", "contract"),
+    (CONTRACT, "concurrent_agreements", "contract"),
+]
 ARN = "arn:aws:license-manager::294406891311:license:l-9d01d15f86334a8894365cd7350556ff"
 CONCURRENT_ID = "sub_akqbclolnbr5rol2aljugptsbj"
 
@@ -80,6 +87,15 @@ def license_updated(at: datetime, event_id: str, **changes: Any) -> str:
 
 def deprovisioned(at: datetime, event_id: str, **changes: Any) -> str:
     return event("License Deprovisioned - Manufacturer", at, event_id, **changes)
+
+
+def amended(at: datetime, event_id: str) -> str:
+    return event("Purchase Agreement Amended - Proposer", at, event_id)
+
+
+def contract_updated(at: datetime, event_id: str) -> str:
+    """License Updated of a contract."""
+    return license_updated(at, event_id, product={"code": CONTRACT})
 
 
 def action(name: str, at: datetime, message_id: str, **changes: str) -> str:

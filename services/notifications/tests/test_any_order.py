@@ -8,9 +8,11 @@ import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifications.changes import Published, changes
+from notifications.changes import Ask, Published, answered, ask_nothing, changes
 from notifications.folding import fold
 from notifications.news import News
+from notifications.purchase import Entitlement, Purchase, ValueType
+from notifications.questions import Questions
 from notifications.subscription import Access, Status, Subscription
 
 ACTIONS = [
@@ -80,7 +82,8 @@ class Table:
     """The published table as the worker keeps it, without an engine: it sees news one by one, as it
     arrives."""
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Ask = ask_nothing) -> None:
+        self.ask = ask
         self.facts: list[News] = []
         self.seen: set[str] = set()
         self.rows: dict[str, Published] = {}
@@ -97,10 +100,18 @@ class Table:
         self.write([row.subscription.expired(now) for row in self.rows.values()], now)
 
     def write(self, after: list[Subscription], now: datetime) -> None:
-        for change in changes(self.rows, after, now):
-            self.rows[change.after.subscription_id] = Published(change.after, change.version)
+        for change in changes(self.rows, after, now, self.ask):
+            self.rows[change.after.subscription.subscription_id] = change.after
             if change.signal:
                 self.signals.append(change.signal)
+
+    def answer(self, seats: int, now: datetime) -> None:
+        sold = [Entitlement(dimension="seats", type=ValueType.INTEGER, value=str(seats))]
+        for subscription_id, row in list(self.rows.items()):
+            change = answered(row, row.purchase.entitled_to(sold, now), Questions(), now)
+            if change:
+                self.rows[subscription_id] = change.after
+                self.signals += [change.signal] if change.signal else []
 
     def subscriptions(self) -> list[Subscription]:
         return [row.subscription for row in self.rows.values()]
@@ -187,3 +198,41 @@ def test_every_change_that_a_reader_can_see_is_signalled_once(life: list[News]) 
 def test_time_passes_in_one_step_or_two(life: list[News], first: int, second: int) -> None:
     early, late = (samples.after(minutes=m) for m in sorted((first, second)))
     assert [one.expired(late) for one in fold(life, early)] == fold(life, late)
+
+
+@settings(max_examples=200)
+@given(data=st.data(), life=LIVES)
+def test_news_and_answers_never_undo_each_other(data: st.DataObject, life: list[News]) -> None:
+    """The row says what all news amounts to, as without any answer; and the last answer, as without any
+    news."""
+    table = Table(ask=lambda _before, _subscription: Questions(samples.T0))
+    last: dict[str, Purchase] = {}
+    for news in data.draw(st.permutations(life + data.draw(st.lists(st.sampled_from(life), max_size=3)))):
+        versions = {name: row.version for name, row in table.rows.items()}
+        table.arrive(news, samples.T0)
+        assert {name: row.purchase for name, row in table.rows.items() if name in last} == last
+        assert all(row.version >= versions.get(name, 1) for name, row in table.rows.items())
+        if data.draw(st.booleans()):
+            table.answer(data.draw(st.integers(0, 2)), samples.T0)
+            last = {name: row.purchase for name, row in table.rows.items()}
+    assert table.subscriptions() == fold(life, samples.T0)
+    for name, row in table.rows.items():
+        told = [signal["version"] for signal in table.signals if signal["subscription_id"] == name]
+        # Versions that nobody was told of are those in which a reader learns nothing but which news it was.
+        assert set(told) <= set(range(1, row.version + 1))
+        assert len(set(told)) == len(told)
+
+
+@given(life=LIVES)
+def test_news_that_calls_for_a_question_writes_the_row_anew_also_where_it_says_nothing_new(
+    life: list[News],
+) -> None:
+    """Or an answer that was made before the news could be written after it, as if it were the answer to
+    it."""
+    table = Table(ask=lambda _before, _subscription: Questions(samples.T0))
+    for news in life:
+        before = dict(table.rows)
+        table.arrive(news, samples.T0)
+        for name, row in table.rows.items():
+            if name in before:
+                assert row.revision == before[name].revision + 1

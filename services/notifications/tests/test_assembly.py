@@ -5,24 +5,32 @@ from pathlib import Path
 
 import pytest
 import samples
+import yaml
 from conftest import NEWS_QUEUE, OTHER_SIGNALS, SIGNALS, World
 from pydantic import ValidationError
 from samples import after, cancelled_life
 
 from chassis.clock import FrozenClock
 from notifications.app import build_worker
-from notifications.catalogue import Catalogue, Product, read_catalogue
+from notifications.catalogue import Catalogue, PricingModel, Product, read_catalogue
 from notifications.news import Generation
 from notifications.settings import Settings
 
 
 def test_the_house_s_own_catalogue() -> None:
-    catalogue = read_catalogue(Path(__file__).parents[3] / "products.yaml")
-    assert len(catalogue) == 2
+    file = Path(__file__).parents[3] / "products.yaml"
+    products = yaml.safe_load(file.read_text())["products"]
+    catalogue = read_catalogue(file)
+    assert len(catalogue) == len(products) > 1
+    contracts = [one["product_code"] for one in products if one["pricing_model"] != "subscription"]
+    sold = [one["product_code"] for one in products if catalogue.sells_entitlements(one["product_code"])]
+    assert sold == contracts
 
 
 def test_the_catalogue_knows_products_by_code() -> None:
-    catalogue = Catalogue([Product("74az0EXAMPLE", Generation.CONCURRENT_AGREEMENTS)])
+    catalogue = Catalogue(
+        [Product("74az0EXAMPLE", Generation.CONCURRENT_AGREEMENTS, PricingModel.SUBSCRIPTION)]
+    )
     news = samples.news_of(cancelled_life()[1])
     assert catalogue.knows(news)
     assert catalogue.tells_by(news)
@@ -30,7 +38,13 @@ def test_the_catalogue_knows_products_by_code() -> None:
     assert catalogue.knows(agreement)
     assert catalogue.tells_by(agreement)
     assert not Catalogue([]).knows(news)
-    assert not Catalogue([Product("74az0EXAMPLE", Generation.LEGACY)]).tells_by(news)
+    assert not Catalogue([Product("74az0EXAMPLE", Generation.LEGACY, PricingModel.CONTRACT)]).tells_by(news)
+
+
+def test_contracts_have_entitlements() -> None:
+    catalogue = Catalogue([Product(model.value, Generation.LEGACY, model) for model in PricingModel])
+    codes = ["subscription", "contract", "contract_with_consumption", "not-ours"]
+    assert [catalogue.sells_entitlements(code) for code in codes] == [False, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +54,10 @@ def test_the_catalogue_knows_products_by_code() -> None:
         ("hello", "is not a catalogue of products"),
         ("products: [{product_code: x}]", "is not a catalogue of products: 'generation'"),
         ("products: [{product_code: x, generation: new}]", "'new' is not a valid Generation"),
+        (
+            "products: [{product_code: x, generation: legacy}]",
+            "is not a catalogue of products: 'pricing_model'",
+        ),
         (None, "cannot be read: No such file or directory"),
     ],
 )
@@ -51,7 +69,7 @@ def test_a_bad_catalogue_stops_the_start_with_a_sentence(
         file.write_text(text)
     settings = world.settings.model_copy(update={"products_file": file})
     with pytest.raises(SystemExit) as stopped:
-        build_worker(settings, world.clock, world.sqs)
+        build_worker(settings, world.clock, world.sqs, world.marketplace)
     assert str(stopped.value).startswith(f"Cannot start. PRODUCTS_FILE {file} ")
     assert why in str(stopped.value)
 
@@ -59,6 +77,10 @@ def test_a_bad_catalogue_stops_the_start_with_a_sentence(
 def test_settings() -> None:
     settings = Settings(signal_queues=" a, b ,")
     assert settings.signal_queue_names == ["a", "b"]
+    assert Settings().signal_queue_names == [
+        "marketplane-metering-subscription-events",
+        "marketplane-registration-subscription-events",
+    ]
     assert all(field.description for field in Settings.model_fields.values())
     with pytest.raises(ValidationError, match="at most 20 queues"):
         Settings(signal_queues=",".join("abcdefghijklmnopqrstu"))
@@ -85,7 +107,7 @@ def test_the_loops_carry_a_message_from_queue_to_signal(world: World) -> None:
         stop.set()
         for thread in threads:
             thread.join(10)
-    assert sorted(world.assembled.loops) == ["news-1", "news-2", "relay", "sweep"]
+    assert sorted(world.assembled.loops) == ["news-1", "news-2", "questions", "relay", "sweep"]
 
 
 def test_readiness_asks_table_queue_and_clock(world: World) -> None:
@@ -93,7 +115,7 @@ def test_readiness_asks_table_queue_and_clock(world: World) -> None:
     for ask in world.assembled.readiness.values():
         ask()
     away = world.settings.model_copy(update={"notifications_queue": "not-there"})
-    assembled = build_worker(away, FrozenClock(after(0)), world.sqs)
+    assembled = build_worker(away, FrozenClock(after(0)), world.sqs, world.marketplace)
     with pytest.raises(Exception, match="does not exist"):
         assembled.readiness["queue"]()
     assert world.settings.notifications_queue == NEWS_QUEUE

@@ -181,7 +181,7 @@ def test_overtaken_too_often_the_message_comes_back_later(
     def always(*_args: Any, **_kwargs: Any) -> None:
         raise Overtaken
 
-    monkeypatch.setattr("notifications.worker.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("notifications.worker.applying.time.sleep", lambda _seconds: None)
     monkeypatch.setattr(world.worker.store, "apply", always)
     with pytest.raises(TimeoutError, match="8 times other workers were quicker about agmt-EXAMPLE"):
         world.apply(cancelled_life()[0])

@@ -9,7 +9,8 @@ import samples
 from boto3.dynamodb.types import TypeDeserializer
 from conftest import REPOSITORY, World
 from jsonschema import Draft202012Validator, FormatChecker
-from samples import action, after, cancelled_life, deprovisioned, ended, license_updated
+from played_aws import entitlement
+from samples import action, after, cancelled_life, contract_updated, deprovisioned, ended, license_updated
 
 from notifications.inbox import read
 from notifications.subscription_ids import of_customer, of_license
@@ -78,6 +79,49 @@ def test_the_published_row_and_its_signals_fit_their_schemas(world: World, life:
     world.relay()
     signals = world.signals()
     assert [signal["version"] for signal in signals] == list(range(1, row["version"] + 1))
+    for signal in signals:
+        check(signal, "events/subscription-signal.schema.json")
+
+
+@pytest.mark.parametrize("generation", ["legacy", "concurrent agreements"])
+def test_the_row_fits_its_schema_with_all_that_aws_answers(world: World, generation: str) -> None:
+    bought = (
+        action("subscribe-success", after(0), "m1", **{"product-code": samples.LEGACY_CONTRACT})
+        if generation == "legacy"
+        else contract_updated(after(0), "e1")
+    )
+    world.apply(bought)
+    check(raw_rows()[0], "tables/subscriptions.schema.json")
+    world.aws.agreements["agmt-EXAMPLE"] = {
+        "endTime": after(days=365),
+        "freeTrialSummary": {"trialEndTime": after(days=7)},
+    }
+    world.aws.sells(
+        entitlement("d", 1.5), entitlement("c", "gold"), entitlement("b", True), entitlement("a", 20, after())
+    )
+    world.asker.ask_what_is_due()
+    (row,) = raw_rows()
+    check(row, "tables/subscriptions.schema.json")
+    assert row["entitlements"] == [
+        {"dimension": "a", "type": "integer", "value": "20", "expires_at": "2026-08-20T14:23:22.000000Z"},
+        {"dimension": "b", "type": "boolean", "value": "true"},
+        {"dimension": "c", "type": "string", "value": "gold"},
+        {"dimension": "d", "type": "double", "value": "1.5"},
+    ]
+    answers = {"free_trial", "trial_ends_at", "agreement_ends_at", "entitlements_as_of"} & row.keys()
+    assert answers == {"free_trial", "entitlements_as_of"} | (
+        set() if generation == "legacy" else {"trial_ends_at", "agreement_ends_at"}
+    )
+
+    world.aws.pages = [{}]
+    world.clock.advance(hours=1)
+    world.asker.ask_what_is_due()
+    (row,) = raw_rows()
+    check(row, "tables/subscriptions.schema.json")
+    assert row["entitlements"] == []
+    world.relay()
+    signals = world.signals()
+    assert [signal["version"] for signal in signals] == [1, 2, 3]
     for signal in signals:
         check(signal, "events/subscription-signal.schema.json")
 

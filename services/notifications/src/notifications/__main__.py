@@ -4,13 +4,14 @@ from chassis.aws import client
 from chassis.clock import clock_for
 from chassis.commands import main
 from chassis.worker import run_worker
-from notifications.app import SERVICE, build_worker, create_local, key_ring
+from notifications.app import SERVICE, build_marketplace, build_worker, create_local, key_ring
 from notifications.settings import Settings
 
 
 def work(settings: Settings) -> None:
     """Run the worker until stopped."""
-    assembled = build_worker(settings, clock_for(settings), client(settings, "sqs"))
+    marketplace = build_marketplace(settings)
+    assembled = build_worker(settings, clock_for(settings), client(settings, "sqs"), marketplace)
     run_worker(f"{SERVICE}-worker", settings, assembled.loops, assembled.readiness)
 
 

@@ -20,10 +20,13 @@ from chassis.web import build_web_app
 from chassis.worker import Loop, every
 from notifications.api import Api
 from notifications.catalogue import read_catalogue
+from notifications.marketplace import Marketplace, home_region
+from notifications.questions import Schedule
 from notifications.settings import Settings
 from notifications.tables.models import TABLES, InboxRow, NotificationsKey, SignalOutbox, SubscriptionRow
 from notifications.tables.store import Store
-from notifications.worker import Worker
+from notifications.worker.applying import Worker
+from notifications.worker.asking import Asker
 
 SERVICE = "notifications"
 
@@ -33,6 +36,7 @@ class AssembledWorker:
     """The worker, and what its process runs."""
 
     worker: Worker
+    asker: Asker
     loops: dict[str, Loop]
     readiness: Readiness
 
@@ -49,13 +53,23 @@ def build_web(settings: Settings, clock: Clock) -> connexion.FlaskApp:
     )
 
 
-def build_worker(settings: Settings, clock: Clock, sqs: Any) -> AssembledWorker:
+def build_marketplace(settings: Settings) -> Marketplace:
+    """AWS Marketplace, where it lives: not in the Region of our tables."""
+    region = home_region(settings.aws_region)
+    return Marketplace(
+        client(settings, "marketplace-entitlement", region=region),
+        client(settings, "marketplace-agreement", region=region),
+    )
+
+
+def build_worker(settings: Settings, clock: Clock, sqs: Any, marketplace: Marketplace) -> AssembledWorker:
     """The worker.
 
     Args:
         settings: names, limits and where the catalogue lies.
         clock: the time that rules go by.
         sqs: a boto3 `sqs` client.
+        marketplace: who is asked what no news says.
 
     Raises:
         SystemExit: the catalogue cannot be read; the text says what to mend.
@@ -66,7 +80,13 @@ def build_worker(settings: Settings, clock: Clock, sqs: Any) -> AssembledWorker:
         raise SystemExit(f"Cannot start. {error}") from error
     bind(TABLES, settings)
     store = Store(_connection(settings), settings.signal_queue_names, _retention(settings))
-    worker = Worker(store, catalogue, clock, timedelta(seconds=settings.sweep_seconds))
+    schedule = Schedule(
+        catalogue.sells_entitlements,
+        settings.describe_agreements,
+        timedelta(seconds=settings.entitlements_every_seconds),
+    )
+    worker = Worker(store, catalogue, schedule, clock, timedelta(seconds=settings.sweep_seconds))
+    asker = Asker(store, marketplace, schedule, clock)
     inbox = Queue(sqs, settings.notifications_queue)
 
     @cache
@@ -83,7 +103,9 @@ def build_worker(settings: Settings, clock: Clock, sqs: Any) -> AssembledWorker:
     loops["relay"] = lambda stop: relay(SignalOutbox, queue_by_name, stop)
     # Each second of ours, because a simulated clock may have moved on by an hour since.
     loops["sweep"] = every(1.0, worker.sweep_when_due)
-    return AssembledWorker(worker, loops, readiness)
+    # A thread of its own: while AWS is slow to answer, news is still applied.
+    loops["questions"] = every(2.0, asker.ask_what_is_due)
+    return AssembledWorker(worker, asker, loops, readiness)
 
 
 def create_local(settings: Settings, sqs: Any | None = None) -> None:

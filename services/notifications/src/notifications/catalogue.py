@@ -1,6 +1,7 @@
 """The products that this installation serves, as far as notifications needs to know them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import yaml
@@ -8,10 +9,17 @@ import yaml
 from notifications.news import Generation, News
 
 
+class PricingModel(StrEnum):
+    SUBSCRIPTION = "subscription"
+    CONTRACT = "contract"
+    CONTRACT_WITH_CONSUMPTION = "contract_with_consumption"
+
+
 @dataclass(frozen=True)
 class Product:
     product_code: str
     generation: Generation
+    pricing_model: PricingModel
 
 
 class Catalogue:
@@ -35,6 +43,11 @@ class Catalogue:
         product = self._products.get(news.facts.product_code or "")
         return product is None or product.generation == news.generation
 
+    def sells_entitlements(self, product_code: str) -> bool:
+        """Whether a contract is sold, so that AWS knows what a buyer is entitled to."""
+        product = self._products.get(product_code)
+        return product is not None and product.pricing_model != PricingModel.SUBSCRIPTION
+
 
 def read_catalogue(file: Path) -> Catalogue:
     """Read products.yaml.
@@ -46,7 +59,11 @@ def read_catalogue(file: Path) -> Catalogue:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
         return Catalogue(
             [
-                Product(str(product["product_code"]), Generation(product["generation"]))
+                Product(
+                    str(product["product_code"]),
+                    Generation(product["generation"]),
+                    PricingModel(product["pricing_model"]),
+                )
                 for product in document["products"]
             ]
         )

@@ -1,13 +1,15 @@
-"""What one piece of news changes: which rows are written anew, and what the siblings are told."""
+"""What news, and what AWS's answers, change: which rows are written anew, and what the siblings are told."""
 
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from chassis.times import rfc3339
+from notifications.purchase import Purchase
+from notifications.questions import Questions
 from notifications.subscription import Status, Subscription
 
 
@@ -26,10 +28,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Published:
-    """A subscription as it stands in the published table."""
+    """A row of the published table.
+
+    Attributes:
+        subscription: what the news amounts to.
+        version: one more with each change that a reader may see.
+        purchase: what AWS said when asked. News does not touch it: it is no function of the news.
+        questions: what AWS is still to be asked.
+        revision: one more with each write, also where a reader sees no change; 0 where an older release wrote
+            the row. Every write is conditional on it, so that none undoes another.
+    """
 
     subscription: Subscription
     version: int
+    purchase: Purchase = field(default_factory=Purchase)
+    questions: Questions = field(default_factory=Questions)
+    revision: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,27 +51,51 @@ class Change:
     """A row to be written.
 
     Attributes:
-        after: what it will say.
-        replaces: the version that it replaces; None where there is no row yet.
+        after: the row as it will stand.
+        before: the row that it replaces; None where there is none yet.
         signal: what the siblings are told; None where a reader learns nothing new.
     """
 
-    after: Subscription
-    replaces: int | None
+    after: Published
+    before: Published | None
     signal: dict[str, Any] | None
 
-    @property
-    def version(self) -> int:
-        return (self.replaces or 0) + 1
+
+Ask = Callable[[Questions | None, Subscription], Questions | None]
+"""What AWS is to be asked, by what it was to be asked before (None: there was no row) and the subscription;
+None: no new question."""
 
 
-def changes(before: Mapping[str, Published], after: Iterable[Subscription], now: datetime) -> list[Change]:
-    """The rows that no longer say what is true."""
+def ask_nothing(before: Questions | None, subscription: Subscription) -> None:
+    """For who only wants to know what news amounts to."""
+
+
+def changes(
+    before: Mapping[str, Published], after: Iterable[Subscription], now: datetime, ask: Ask = ask_nothing
+) -> list[Change]:
+    """The rows that no longer say what is true, and those about which AWS is to be asked anew."""
     return [
         change
         for subscription in after
-        if (change := _change(before.get(subscription.subscription_id), subscription, now))
+        if (change := _change(before.get(subscription.subscription_id), subscription, now, ask))
     ]
+
+
+def answered(before: Published, purchase: Purchase, questions: Questions, now: datetime) -> Change | None:
+    """What AWS's answers change in a row. Where they say what was known, only the time of the answer and the
+    next question are written, and nobody is told."""
+    if purchase == before.purchase and questions == before.questions:
+        return None
+    news = not purchase.says_the_same_as(before.purchase)
+    after = replace(
+        before,
+        purchase=purchase,
+        questions=questions,
+        version=before.version + news,
+        revision=before.revision + 1,
+    )
+    status = after.subscription.status
+    return Change(after, before, _signal(status, after.subscription, after.version, now) if news else None)
 
 
 def outcome(after: list[Subscription], changed: list[Change]) -> Outcome:
@@ -67,18 +105,30 @@ def outcome(after: list[Subscription], changed: list[Change]) -> Outcome:
     return Outcome.APPLIED if any(change.signal for change in changed) else Outcome.NO_CHANGE
 
 
-def _change(before: Published | None, after: Subscription, now: datetime) -> Change | None:
+def _change(before: Published | None, after: Subscription, now: datetime, ask: Ask) -> Change | None:
     if before is None:
-        return Change(after, None, _signal(None, after, 1, now))
+        questions = ask(None, after) or Questions()
+        return Change(Published(after, 1, Purchase(), questions, 1), None, _signal(None, after, 1, now))
     over = before.subscription.meter_until
     if before.subscription.status == Status.ENDED and over is not None:
         # Another worker's clock was ahead of ours: a last hour that was found over stays so.
         after = after.expired(max(now, over))
-    if before.subscription == after:
+    questions_now = ask(before.questions, after)
+    same = before.subscription == after
+    if same and questions_now is None:
         return None
+    # A question that stands there already is written again all the same: the answer that is on its way may be
+    # older than this news, and must not be taken for the answer to it.
+    row = replace(
+        before,
+        subscription=after,
+        version=before.version + (not same),
+        questions=questions_now or before.questions,
+        revision=before.revision + 1,
+    )
     silent = after.says_the_same_as(before.subscription)
-    signal = None if silent else _signal(before.subscription.status, after, before.version + 1, now)
-    return Change(after, before.version, signal)
+    signal = None if silent else _signal(before.subscription.status, after, row.version, now)
+    return Change(row, before, signal)
 
 
 SIGNAL_OF = {

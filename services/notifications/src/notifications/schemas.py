@@ -12,6 +12,13 @@ class Moment(fields.Field[Any]):
         return None if value is None else rfc3339(value)
 
 
+class EntitlementAnswer(Schema):
+    dimension = fields.String()
+    type = fields.String()
+    value = fields.String()
+    expires_at = Moment()
+
+
 class SubscriptionAnswer(Schema):
     subscription_id = fields.String()
     product_code = fields.String()
@@ -24,6 +31,10 @@ class SubscriptionAnswer(Schema):
     customer_aws_account_id = fields.String()
     offer_id = fields.String()
     free_trial = fields.Boolean()
+    trial_ends_at = Moment()
+    agreement_ends_at = Moment()
+    entitlements = fields.List(fields.Nested(EntitlementAnswer))
+    entitlements_as_of = Moment()
     active_since = Moment()
     ended_at = Moment()
     end_reason = fields.String()

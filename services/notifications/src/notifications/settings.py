@@ -12,7 +12,7 @@ class Settings(ChassisSettings):
         description="The queue that AWS Marketplace's SNS topics and EventBridge rule deliver to.",
     )
     signal_queues: str = Field(
-        "marketplane-metering-subscription-events",
+        "marketplane-metering-subscription-events,marketplane-registration-subscription-events",
         description="The queues that hear of every change of a subscription, comma-separated.",
     )
     inbox_retention_days: int = Field(
@@ -22,6 +22,17 @@ class Settings(ChassisSettings):
     )
     sweep_seconds: int = Field(
         60, ge=1, description="How often the worker looks for subscriptions whose last hour is over."
+    )
+    entitlements_every_seconds: int = Field(
+        3600,
+        ge=1,
+        description="How often AWS is asked for the entitlements of a contract that is alive, beside each "
+        "time that news of it comes.",
+    )
+    describe_agreements: bool = Field(
+        True,
+        description="Whether agreements are read for their trial and their end. It needs "
+        "`aws-marketplace:DescribeAgreement`; without it both stay unknown.",
     )
     worker_threads: int = Field(
         2,

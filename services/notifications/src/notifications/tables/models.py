@@ -4,7 +4,7 @@
 |---|---|---|
 | notifications-inbox | a message, whole, and what became of it | created; gone after a retention time |
 | notifications-news | one fact of one subject | created, numbered without gaps |
-| subscriptions (published) | what all facts of a subject amount to | replaced, version by version |
+| subscriptions (published) | what all facts of a subject amount to; AWS's answers | replaced, one by one |
 | notifications-outbox | a signal that is still to be sent | created, deleted once sent |
 
 Lists need indexes; none has a key that is the same for many rows (one such key is one partition, and DynamoDB
@@ -12,8 +12,17 @@ gives a partition 1,000 writes a second and no more). So `status` and `product_c
 handful, are filters of a scan, not keys.
 """
 
-from pynamodb.attributes import BooleanAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from typing import Any
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    ListAttribute,
+    MapAttribute,
+    NumberAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chassis.auth import ApiKey
@@ -117,6 +126,24 @@ class SubscriptionsInLastHour(GlobalSecondaryIndex["SubscriptionRow"]):
     private_ending_until = TimeAttribute(hash_key=True)
 
 
+class SubscriptionsToAskAbout(GlobalSecondaryIndex["SubscriptionRow"]):
+    """Sparse: the subscriptions about which AWS will be asked, now or later. Scanned whole each few seconds,
+    so it holds keys only: about 100 bytes a row, 40 rows for half a read unit."""
+
+    class Meta:
+        index_name = "to_ask_about"
+        projection = KeysOnlyProjection()
+
+    private_ask_at = TimeAttribute(hash_key=True)
+
+
+class EntitlementMap(MapAttribute[str, Any]):
+    dimension = UnicodeAttribute()
+    type = UnicodeAttribute()
+    value = UnicodeAttribute()
+    expires_at = TimeAttribute(null=True)
+
+
 class SubscriptionRow(Model):
     """The published row: openapi/tables/subscriptions.schema.json"""
 
@@ -141,11 +168,19 @@ class SubscriptionRow(Model):
     version = NumberAttribute()
     changed_at = TimeAttribute()
     changed_by = UnicodeAttribute()
+    entitlements: ListAttribute[EntitlementMap] = ListAttribute(of=EntitlementMap, null=True)
+    entitlements_as_of = TimeAttribute(null=True)
+    trial_ends_at = TimeAttribute(null=True)
+    agreement_ends_at = TimeAttribute(null=True)
     private_ending_until = TimeAttribute(null=True)
+    private_ask_at = TimeAttribute(null=True)
+    private_ask_agreement = BooleanAttribute(null=True)
+    private_revision = NumberAttribute(null=True)
 
     of_agreement = SubscriptionsOfAgreement()
     of_account = SubscriptionsOfAccount()
     in_last_hour = SubscriptionsInLastHour()
+    to_ask_about = SubscriptionsToAskAbout()
 
 
 class SignalOutbox(OutboxItem):

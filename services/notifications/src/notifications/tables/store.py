@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
+from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from notifications.changes import Change, Outcome, Published
@@ -64,6 +65,15 @@ class Store:
         """Every subscription that is `ending`, as of a moment ago."""
         return (published(row) for row in SubscriptionRow.in_last_hour.scan())
 
+    def due_questions(self, now: datetime) -> list[str]:
+        """The ids of the subscriptions about which AWS is to be asked by `now`, as of a moment ago."""
+        due = SubscriptionRow.to_ask_about.scan(SubscriptionRow.private_ask_at <= now)
+        return [row.subscription_id for row in due]
+
+    def all_published(self) -> Iterable[Published]:
+        """The whole table, page by page."""
+        return (published(row) for row in SubscriptionRow.scan())
+
     def keep(self, entry: Entry, outcome: Outcome, received_at: datetime) -> None:
         """Put a message into the inbox that is no news to us.
 
@@ -99,7 +109,7 @@ class Store:
         self._write(entry, outcome, subscription_id, received_at, news_row(entry.news, known + 1), changes)
 
     def replace(self, change: Change) -> None:
-        """Write one row and its signal without news, because time has passed.
+        """Write one row and its signal without news, because time has passed or AWS has answered.
 
         Raises:
             Overtaken: see there.
@@ -127,15 +137,20 @@ class Store:
                 self._put(transaction, change)
 
     def _put(self, transaction: TransactWrite, change: Change) -> None:
-        transaction.save(
-            subscription_row(change.after, change.version),
-            condition=SubscriptionRow.subscription_id.does_not_exist()
-            if change.replaces is None
-            else SubscriptionRow.version == change.replaces,
-        )
+        transaction.save(subscription_row(change.after), condition=_still(change.before))
         if change.signal:
             for queue in self._signal_queues:
                 transaction.save(SignalOutbox.of(queue, change.signal))
+
+
+def _still(before: Published | None) -> Condition:
+    """That the row is the one that was read. The version too: an older release counts no revision, and both
+    run while one replaces the other."""
+    if before is None:
+        return SubscriptionRow.subscription_id.does_not_exist()
+    version = SubscriptionRow.version == before.version
+    revision = SubscriptionRow.private_revision
+    return version & (revision == before.revision if before.revision else revision.does_not_exist())
 
 
 @contextmanager

@@ -1,8 +1,10 @@
-"""The worker's door: a message from the queue, or the passing of time, becomes plain calls to the rules."""
+"""The worker's first door: a message from the queue, or the end of a last hour, becomes plain calls to the
+rules."""
 
 import random
 import time
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from prometheus_client import Counter
@@ -15,6 +17,7 @@ from notifications.changes import Change, Outcome, changes, outcome
 from notifications.folding import fold
 from notifications.inbox import Entry, UnreadableMessage
 from notifications.news import News
+from notifications.questions import Schedule
 from notifications.subscription import Subscription
 from notifications.tables.store import AlreadyReceived, Overtaken, Store
 
@@ -35,13 +38,18 @@ class Worker:
     Args:
         store: the tables.
         catalogue: our products.
+        schedule: what AWS is to be asked because of news. It is asked elsewhere, later: news waits for no
+            answer.
         clock: says when a message was received and which last hours are over.
         sweep_every: how often the sweep looks for those, by that clock.
     """
 
-    def __init__(self, store: Store, catalogue: Catalogue, clock: Clock, sweep_every: timedelta) -> None:
+    def __init__(
+        self, store: Store, catalogue: Catalogue, schedule: Schedule, clock: Clock, sweep_every: timedelta
+    ) -> None:
         self.store = store
         self.catalogue = catalogue
+        self.schedule = schedule
         self._clock = clock
         self._sweep_every = sweep_every
         self._swept_at: datetime | None = None
@@ -92,7 +100,8 @@ class Worker:
         known = self.store.news_of(news.subject)
         after = fold([*known, news], now)
         before = self.store.published(subscription.subscription_id for subscription in after)
-        changed = changes(before, after, now)
+        ask = partial(self.schedule.after_news, kind=news.kind, now=now)
+        changed = changes(before, after, now, ask)
         became = outcome(after, changed)
         self.store.apply(entry, became, _subject_of(news, after), now, len(known), changed)
         _tell(changed, entry.name)
@@ -111,9 +120,12 @@ class Worker:
         Returns how many. A row that changed meanwhile is left; its news, or the next sweep, has seen to
         it."""
         ended = 0
+        ask = partial(self.schedule.after_news, kind=None, now=now)
         for published in self.store.in_last_hour():
-            subscription_id = published.subscription.subscription_id
-            changed = changes({subscription_id: published}, [published.subscription.expired(now)], now)
+            after = published.subscription.expired(now)
+            if after == published.subscription:
+                continue
+            changed = changes({after.subscription_id: published}, [after], now, ask)
             for change in changed:
                 try:
                     self.store.replace(change)
@@ -136,8 +148,8 @@ def _tell(changed: list[Change], why: str) -> None:
             log.info(
                 "A subscription changed.",
                 why=why,
-                subscription_id=change.after.subscription_id,
-                status=change.after.status,
-                version=change.version,
+                subscription_id=change.after.subscription.subscription_id,
+                status=change.after.subscription.status,
+                version=change.after.version,
                 signal=change.signal["type"],
             )
