@@ -43,6 +43,7 @@ contracts-deep: setup ## Search for new requests that break a contract (SERVICE=
 bench: setup ## Print the measured claims, each as ratios from one run
 	@.venv/metering/bin/python bench/body_validation.py
 	@.venv/simulator/bin/python bench/simulator/run.py --only speed
+	@$(DEV) bench/registration/run.py
 
 .PHONY: conformance
 conformance: setup ## Hold the local engine to what we lean on (ENGINE=dynamodb-local for Amazon's)

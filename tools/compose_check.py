@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -68,6 +69,25 @@ def _differences(containers: dict[str, Any]) -> Iterator[str]:
         there = set(container.get("environment", {}))
         if here != there:
             yield f"{name} has other variables: {', '.join(sorted(here ^ there))} is in one place only."
+
+    yield from _issuer_differences(containers)
+
+
+def _issuer_differences(containers: dict[str, Any]) -> Iterator[str]:
+    """The identity provider's address is in every ID token: containers and browser must reach it by the same
+    one."""
+    identity = containers.get("identity", {})
+    for name, container in containers.items():
+        if "OIDC_ISSUER" not in container.get("environment", {}):
+            continue
+        issuer = urlsplit(container["environment"]["OIDC_ISSUER"])
+        port = str(issuer.port)
+        if issuer.hostname not in identity.get("networks", {}).get("default", {}).get("aliases", []):
+            yield f"{name} seeks the identity provider as {issuer.hostname}, which is no alias of it."
+        if identity.get("environment", {}).get("PORT") != port:
+            yield f"{name} seeks the identity provider at port {port}, where it does not listen."
+        if f"127.0.0.1:{port}:{port}" not in identity.get("ports", []):
+            yield f"{name} sends browsers to port {port}, which it does not publish."
 
 
 def main() -> int:

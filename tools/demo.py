@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools.stack import Stack  # noqa: E402
-from tools.story import ENVIRONMENT, MOMENT_OF, START, Line, Story  # noqa: E402
+from tools.story import ENVIRONMENT, MOMENT_OF, PROCESSES, START, Line, Story  # noqa: E402
 
 
 def main() -> int:
@@ -35,6 +35,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="marketplane-demo-") as folder:
         stack = Stack(
             folder,
+            processes=PROCESSES,
             environment=ENVIRONMENT,
             process_environment={"simulator": {"SIMULATOR_START": START}},
             on_event=lambda sentence: print(f"          {sentence}", flush=True),

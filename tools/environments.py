@@ -76,6 +76,7 @@ def environments() -> dict[str, Environment]:
         Environment(
             "engine", "the local stand-in for DynamoDB, SQS and SNS", (Path("engine/requirements.txt"),)
         ),
+        Environment("identity", "the local OpenID provider", (Path("identity/requirements.txt"),)),
         Environment(
             "dev", "the tests across services, the checks and the tools", (Path("tests/requirements.txt"),)
         ),
@@ -92,6 +93,7 @@ def locks() -> list[Lock]:
         Lock(
             Path("engine/dynamodb-local/requirements.txt"), (Path("engine/dynamodb-local/requirements.in"),)
         ),
+        Lock(Path("identity/requirements.txt"), (Path("identity/requirements.in"),)),
         Lock(Path("tests/requirements.txt"), (Path("tests/requirements.in"),)),
         Lock(Path("tests/sdks/requirements.txt"), (Path("tests/sdks/requirements.in"),)),
     ]

@@ -11,9 +11,20 @@ DOORS = {"api", "landing", "pages", "worker"}
 HANDS = {"tables", "marketplace", "queues"}
 ASSEMBLY = {"app", "asgi", "parts", "settings", "__main__"}
 WIRE = {"schemas", "problems"}  # messages and rows become values and back; refusals become problem documents
-# The money path has more than three files at its edges: hands on the books and the log, and the two that join
-# hands and rules step by step (a request's and the worker's), whose order and failures are their own subject.
-AT_THE_EDGE_OF = {"metering": {"books", "usage_log", "cycle", "intake", "measures", "statements"}}
+# More than the fixed names stand at the edges: other hands (mail, the seller's back end, sign-in, books, log
+# and metrics), and the files that join hands and rules step by step, whose order and failures are their own
+# subject.
+AT_THE_EDGE_OF = {
+    "registration": {
+        "log_sentences",
+        "mail",
+        "measures",
+        "outbox_work",
+        "seller_backend",
+        "sign_in_providers",
+    },
+    "metering": {"books", "usage_log", "cycle", "intake", "measures", "statements"},
+}
 
 
 def source(service: str) -> Path:

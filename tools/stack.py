@@ -46,7 +46,10 @@ READY_PATHS = {
     "fault-proxy": "/_faults/",
     "dynamodb-local": "/",
     "simulator": "/healthz",
+    "identity": "/.well-known/openid-configuration",
 }
+METERING_SIGNALS = "marketplane-metering-subscription-events"
+REGISTRATION_SIGNALS = "marketplane-registration-subscription-events"
 # Below the range from which Linux takes the ports of outgoing connections (32768 and up): a port taken from
 # there could be in use when a killed process wants it back.
 PORTS = range(20_000, 32_000)
@@ -325,7 +328,9 @@ class Stack:
             variables |= self._service_variables()
             variables |= {"SIMULATOR_DATABASE": str(self.directory / name / "simulator.sqlite")}
             variables |= {"EVENTBRIDGE_QUEUE": variables["NOTIFICATIONS_QUEUE"]}
-        elif name != "dynamodb-local":
+        elif name.startswith("registration-"):
+            variables |= self._registration_variables() | self._service_variables()
+        elif name not in ("dynamodb-local", "identity"):
             variables |= self._service_variables()
         return variables | self._process_environment.get(name, {})
 
@@ -339,8 +344,9 @@ class Stack:
             "WEB_WORKERS": "1",
             "WEB_THREADS": "40",
             "NOTIFICATIONS_QUEUE": "marketplane-notifications",
-            "METERING_SIGNALS_QUEUE": "marketplane-metering-subscription-events",
-            "SIGNAL_QUEUES": "marketplane-metering-subscription-events",
+            "METERING_SIGNALS_QUEUE": METERING_SIGNALS,
+            "REGISTRATION_SIGNALS_QUEUE": REGISTRATION_SIGNALS,
+            "SIGNAL_QUEUES": f"{METERING_SIGNALS},{REGISTRATION_SIGNALS}",
             "COOKIE_SECURE": "false",  # loopback is plain http
         }
         if "simulator" in self.urls:
@@ -348,9 +354,24 @@ class Stack:
             variables |= {
                 "AWS_ENDPOINT_URL_MARKETPLACE_METERING": simulator,
                 "AWS_ENDPOINT_URL_MARKETPLACE_ENTITLEMENT_SERVICE": simulator,
+                "AWS_ENDPOINT_URL_MARKETPLACE_AGREEMENT": simulator,
+                "AWS_ENDPOINT_URL_MARKETPLACE_DEPLOYMENT": simulator,
                 "CLOCK_URL": f"{simulator}/_simulator/clock",
             }
         return variables | self._environment
+
+    def _registration_variables(self) -> dict[str, str]:
+        variables = {"MAIL": "directory", "MAIL_DIRECTORY": str(self.directory / "mail")}
+        if "registration-web" in self.urls:
+            variables |= {"PUBLIC_URL": self.urls["registration-web"]}
+        if "identity" in self.urls:
+            variables |= {
+                "OIDC_ISSUER": self.urls["identity"],
+                "OIDC_CLIENT_ID": "marketplane",
+                "OIDC_CLIENT_SECRET": "local-only",
+                "OIDC_TITLE": "Example ID",
+            }
+        return variables
 
     # -- inside ----------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tools.stack import procfile
 from tools.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -35,9 +36,13 @@ PATIENCE_SECONDS = 120.0
 # What a story wants of the services: short beats, and calls of AWS far enough apart to kill between two.
 ENVIRONMENT = {"CYCLE_SECONDS": "0.2", "AWS_CALLS_PER_SECOND": "2"}
 
+# Nobody in this story signs in with an identity provider.
+PROCESSES = [name for name in procfile() if name != "identity"]
+
 # The moment at which killing a process hurts most.
 MOMENT_OF = {
     "registration-web": "registering",
+    "registration-worker": "news",
     "notifications-web": "news",
     "notifications-worker": "news",
     "metering-web": "reporting",
@@ -85,7 +90,7 @@ class Story:
     """Plays on a running stack.
 
     Args:
-        stack: all processes of the Procfile, started with ENVIRONMENT and the clock at START.
+        stack: at least PROCESSES, started with ENVIRONMENT and the clock at START.
         say: told in a sentence what happens.
         kill: the processes to `kill -9` in mid-flight; each is started again right after.
         events_per_quarter: how many events each buyer's product reports for a quarter of an hour.
@@ -142,6 +147,9 @@ class Story:
     def _buy_and_register(self) -> None:
         self._ada_comes_with_her_browser()
         self._babbage_comes_through_the_sellers_frontend()
+        for buyer in self.buyers():
+            self._until(partial(self._has_letter, buyer, "welcome"), f"{buyer.name}'s welcome letter")
+        self._say("Each of them got a letter that says when access comes.")
         self._advance(seconds=75)
         self._kill_at("news")
         for buyer in self.buyers():
@@ -252,6 +260,9 @@ class Story:
         self._say("Babbage's product reported 20 events more while it shut down.")
 
     def _wind_up(self) -> None:
+        for buyer in self.buyers():
+            self._until(partial(self._has_letter, buyer, "access"), f"{buyer.name}'s second letter")
+        self._say("Each of them got a second letter once access was there.")
         self._until(lambda: self._is_settled(self.babbage), "the rest of the final hour")
         self._set_clock(FIRST_HOUR + timedelta(hours=3, minutes=40))
         self._until(lambda: self._is_settled(self.ada), "Ada's last bill")
@@ -338,6 +349,9 @@ class Story:
         url = f"{self._stack.urls['notifications-web']}/v1/subscriptions/{buyer.subscription_id}"
         row = self._ask("GET", url, headers=self._keys["notifications"], absent={})
         return bool(row.get("status") == status)
+
+    def _has_letter(self, buyer: Buyer, kind: str) -> bool:
+        return (self._stack.directory / "mail" / f"{kind}-letter-{buyer.subscription_id}.eml").exists()
 
     def records(self, buyer: Buyer) -> list[dict[str, Any]]:
         """All metering records of a buyer, as metering keeps them."""

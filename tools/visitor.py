@@ -22,12 +22,15 @@ class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.links: list[str] = []
         self.text: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(values.get("action", "")))
+        elif tag == "a":
+            self.links.append(values.get("href", ""))
         elif tag == "input" and self.forms and values.get("type") not in ("checkbox", "radio", "submit"):
             self.forms[-1].fields[values.get("name", "")] = values.get("value", "")
 
@@ -46,10 +49,17 @@ class Visitor:
         self._http = httpx.Client(base_url=base_url, follow_redirects=True, timeout=30, trust_env=False)
         self.answer: httpx.Response
         self.page = _Page()
+        # Every answer that the browser got, redirects too.
+        self.visits: list[httpx.Response] = []
 
     def open(self, address: str) -> None:
         """Go to a page."""
         self._arrived(self._http.get(address))
+
+    def follow(self, address: str) -> None:
+        """Follow the link of the present page whose address contains `address`."""
+        link = next(link for link in self.page.links if address in link)
+        self._arrived(self._http.get(self.answer.url.join(link)))
 
     def submit(self, action: str, **entered: str) -> None:
         """Fill in and send the form of the present page whose address contains `action`."""
@@ -70,6 +80,7 @@ class Visitor:
 
     def _arrived(self, answer: httpx.Response) -> None:
         self.answer = answer
+        self.visits += [*answer.history, answer]
         self.page = _Page()
         self.page.feed(answer.text)
 

@@ -17,8 +17,8 @@ def test_compose_runs_the_processes_of_the_procfile() -> None:
     assert compose_check.differences() == []
 
 
-def test_each_service_has_a_web_process() -> None:
-    assert {f"{service}-web" for service in SERVICES} <= procfile().keys()
+def test_each_service_has_a_web_process_and_a_worker() -> None:
+    assert {f"{service}-{role}" for service in SERVICES for role in ("web", "worker")} <= procfile().keys()
 
 
 def test_the_contracts_and_schemas_are_valid() -> None:

@@ -1,4 +1,5 @@
-"""A simulator of its own, a seller's registration page, and a headless Chromium in front of both.
+"""A headless Chromium, and what it looks at: the simulator's storefront with a stand-in for the seller's
+page, or registration's own pages with all that they stand in.
 
 Chromium is Debian's. Where this process may, it installs it; elsewhere the tests say how and are skipped, or
 fail when CI=true, so that a pipeline cannot lose them without a word.
@@ -20,11 +21,13 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.registration_house import RegistrationHouse, running_registration
+from tests.browser.visits import DESKTOP, Visit, Visits
 from tests.running_simulator import Simulator, running_simulator
 
 ROOT = Path(__file__).parents[2]
-# Below a folder that git ignores: pictures are looked at, not kept.
-PICTURES = ROOT / ".state" / "screenshots"
+# Pictures are looked at, not kept: git ignores this folder.
+PICTURES = Path(os.environ.get("SCREENSHOTS") or ROOT / ".state" / "screenshots")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -163,3 +166,30 @@ def scripted_page(browser: Browser, simulator: Simulator) -> Iterator[Page]:
     context.set_default_timeout(10_000)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture(scope="session")
+def standing_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistrationHouse]:
+    with running_registration(tmp_path_factory.mktemp("registration")) as house:
+        yield house
+
+
+@pytest.fixture
+def house(standing_house: RegistrationHouse) -> Iterator[RegistrationHouse]:
+    """Registration and its neighbours; nothing is out of order before the test and after it."""
+    yield standing_house
+    standing_house.mend()
+
+
+@pytest.fixture
+def visits(browser: Browser, house: RegistrationHouse, pictures: Path) -> Iterator[Visits]:
+    """Lets people come. When the test is over, it fails if a browser of theirs complained about a page."""
+    visits = Visits(browser, house, pictures / "registration")
+    yield visits
+    visits.close()
+
+
+@pytest.fixture
+def visit(visits: Visits) -> Visit:
+    """Somebody at a desktop, with JavaScript."""
+    return visits.begin(DESKTOP)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.seller_side import SellerSide
 from tests.contract.world import ENVIRONMENT, PROCESS_ENVIRONMENT, World
 from tools.stack import Stack
 
@@ -17,14 +18,19 @@ from tools.stack import Stack
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """All processes, and a small history; see world.py."""
     folder = tmp_path_factory.mktemp("contract")
-    with Stack(folder, environment=ENVIRONMENT, process_environment=PROCESS_ENVIRONMENT) as stack:
-        world = World(stack)
-        try:
-            world.begin()
-            yield world
-        finally:
-            world.close()
-            if "CONTRACTS_REPORT" in os.environ:
-                Path(os.environ["CONTRACTS_REPORT"]).write_text(
-                    json.dumps([[*key, n] for key, n in world.seen.items()])
-                )
+    side = SellerSide()
+    environment = ENVIRONMENT | side.environment(folder)
+    try:
+        with Stack(folder, environment=environment, process_environment=PROCESS_ENVIRONMENT) as stack:
+            world = World(stack, side)
+            try:
+                world.begin()
+                yield world
+            finally:
+                world.close()
+                if "CONTRACTS_REPORT" in os.environ:
+                    Path(os.environ["CONTRACTS_REPORT"]).write_text(
+                        json.dumps([[*key, n] for key, n in world.seen.items()])
+                    )
+    finally:
+        side.close()

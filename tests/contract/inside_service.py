@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 
@@ -26,10 +27,11 @@ def derive(service: str, identities: list[dict[str, str]]) -> list[str]:
     ]
 
 
-def read_signals(service: str, bodies: list[str]) -> list[dict[str, Any]]:
-    """What the service's reader makes of each message body."""
-    worker = importlib.import_module(f"{service}.worker")
-    return [worker.read_signal(body) for body in bodies]
+def read_signals(service: str, bodies: list[str]) -> list[str]:
+    """Which subscription each message body tells of, as the service's reader understands it."""
+    read = importlib.import_module(f"{service}.worker").read_signal
+    # Registration needs no more than the id.
+    return [one if isinstance(one, str) else one["subscription_id"] for one in map(read, bodies)]
 
 
 def read_subscriptions(service: str, subscription_ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -43,7 +45,7 @@ def read_subscriptions(service: str, subscription_ids: list[str]) -> dict[str, d
     else:
         books = app.build_books(settings)
         found = {name: row for name in subscription_ids if (row := books.subscription(name))}
-    return {name: vars(row) for name, row in found.items()}
+    return {name: asdict(row) for name, row in found.items()}
 
 
 def read_customers(service: str, customer_ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -53,7 +55,7 @@ def read_customers(service: str, customer_ids: list[str]) -> dict[str, dict[str,
     tables = importlib.import_module(f"{service}.tables")
     importlib.import_module("chassis.tables").bind(tables.ALL_MODELS, settings)
     read = tables.Tables(app._connection(settings)).customer
-    return {name: vars(row) for name in customer_ids if (row := read(name))}
+    return {name: asdict(row) for name in customer_ids if (row := read(name))}
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ from tests.contract.contracts import SERVICES, Operation, document, operations
 from tests.contract.test_guards import EXAMPLES, call, well_formed
 from tests.contract.world import LEGACY_PRODUCT, LICENSED_PRODUCT, METERED, World
 
+BODY_TAKERS = [operation for operation in operations() if "requestBody" in operation.definition]
 JSON_TAKERS = [
     operation
-    for operation in operations()
-    if "application/json" in operation.definition.get("requestBody", {}).get("content", {})
+    for operation in BODY_TAKERS
+    if "application/json" in operation.definition["requestBody"]["content"]
 ]
 PAGED = [operation for operation in operations() if operation.pages]
 
@@ -22,8 +23,8 @@ PAGED = [operation for operation in operations() if operation.pages]
 def send(
     world: World, operation: Operation, content: bytes, content_type: str | None = "application/json"
 ) -> Any:
-    """A raw body, with a key of all scopes where one is taken."""
-    headers = {"X-API-Key": world.keys[operation.service]} if operation.takes_key else {}
+    """A raw body from somebody who may send one."""
+    headers = world.credentials(operation)
     if content_type is not None:
         headers["Content-Type"] = content_type
     path = operation.path.format_map(EXAMPLES)
@@ -47,7 +48,7 @@ def problem(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:
 @pytest.mark.parametrize("operation", JSON_TAKERS, ids=str)
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b'{"a":1,}', b"nonsense", b"\xff\xfe", b'{"a": NaN}', b'{"a": "\xc3\x28"}', b"[" * 100_000],
+    [b"", b"{", b'{"a":1,}', b"nonsense", b"\xff\xfe", b'{"a": NaN}', b'{"a": "\xc3\x28"}', b"[" * 60_000],
     ids=["nothing", "cut off", "a comma too many", "a word", "no UTF-8", "NaN", "broken UTF-8", "very deep"],
 )
 def test_what_is_not_json_is_400(operation: Operation, content: bytes, world: World) -> None:
@@ -65,36 +66,35 @@ def test_another_json_type_is_400(operation: Operation, content: bytes, world: W
 def test_an_unknown_field_is_400_and_named(operation: Operation, world: World) -> None:
     request = well_formed(operation)
     request["json"] = request["json"] | {"surprise": 1}
-    headers = {"X-API-Key": world.keys[operation.service]} if operation.takes_key else {}
+    headers = world.credentials(operation)
     path = operation.path.format_map(EXAMPLES)
     answer = world.request(operation.service, operation.method.upper(), path, headers=headers, **request)
     body = problem(answer, 400, "invalid-request")
     assert any("surprise" in error["reason"] for error in body["errors"]), body
 
 
-@pytest.mark.parametrize("operation", JSON_TAKERS, ids=str)
+@pytest.mark.parametrize("operation", BODY_TAKERS, ids=str)
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "multipart/form-data", "nonsense"])
 def test_another_media_type_is_415(operation: Operation, content_type: str, world: World) -> None:
     problem(send(world, operation, b"{}", content_type), 415, "unsupported-media-type")
 
 
-@pytest.mark.parametrize(
-    "operation", [one for one in operations() if "requestBody" in one.definition], ids=str
-)
+@pytest.mark.parametrize("operation", BODY_TAKERS, ids=str)
 def test_a_body_over_the_limit_is_413(operation: Operation, world: World) -> None:
     (media_type,) = operation.definition["requestBody"]["content"]
     problem(send(world, operation, b" " * (1024 * 1024 + 1), media_type), 413, "too-large")
 
 
-@pytest.mark.parametrize("operation", JSON_TAKERS, ids=str)
+@pytest.mark.parametrize("operation", BODY_TAKERS, ids=str)
 def test_a_chunked_body_over_the_limit_is_413_too(operation: Operation, world: World) -> None:
-    headers = {"X-API-Key": world.keys[operation.service]} if operation.takes_key else {}
+    headers = world.credentials(operation)
     chunks = (b" " * 65_536 for _ in range(17))
+    (media_type,) = operation.definition["requestBody"]["content"]
     answer = world.request(
         operation.service,
         operation.method.upper(),
         operation.path.format_map(EXAMPLES),
-        headers=headers | {"Content-Type": "application/json"},
+        headers=headers | {"Content-Type": media_type},
         content=chunks,
     )
     problem(answer, 413, "too-large")
@@ -114,7 +114,7 @@ def test_an_unknown_path_is_404(service: str, world: World) -> None:
 @pytest.mark.parametrize("value", ["%0A", "a%0Ab", "%00", "%C3%28", "a%2Fb", "%F0%9F%A6%86"], ids=str)
 def test_an_odd_id_is_400_or_404(operation: Operation, value: str, world: World) -> None:
     path = operation.path.split("{")[0] + value
-    answer = world.request(operation.service, "GET", path)
+    answer = world.request(operation.service, "GET", path, headers=world.credentials(operation))
     assert answer.status_code in (400, 404), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
 
@@ -298,11 +298,17 @@ def test_a_repeated_token_is_welcome_and_changes_nothing(product_code: str, worl
     email = f"{first['subscription_id'].replace('_', '-')}@example.com"
     made = say_who(first, email)
     assert made.status_code == 201
-    again = say_who(second, email.upper().replace("@EXAMPLE.COM", "@example.com"))
+    again = say_who(first, email)
     assert again.status_code == 200
-    assert again.json()["customer_id"] == made.json()["customer_id"]
-    stranger = say_who(second, "somebody-else@example.com")
-    problem(stranger, 409, "subscription-already-claimed")
+    assert again.json() == made.json()
+    # An address that somebody enters proves nothing, and whether it is the right one is not told.
+    refusals = [
+        problem(say_who(second, whose), 409, "subscription-already-claimed")
+        for whose in (email, "somebody-else@example.com")
+    ]
+    same = [{name: value for name, value in one.items() if name != "instance"} for one in refusals]
+    assert same[0] == same[1]
+    assert email not in repr(refusals)
 
 
 def test_a_token_of_a_product_that_is_not_served_is_400(world: World) -> None:

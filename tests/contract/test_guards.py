@@ -1,5 +1,5 @@
 """Who may call what, asked of every operation of every contract: no credentials, nobody's credentials, a key
-without the scope, a key of each scope that suffices."""
+or token without the scope, a key or token of each scope that suffices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from tests.contract.contracts import SCOPES, SERVICES, Operation, operations
-from tests.contract.world import World
+from tests.contract.token_issuer import ISSUER
+from tests.contract.world import AN_OUTBOX_ITEM, Buyer, World, by_cookie
 
 GUARDED = [operation for operation in operations() if operation.takes_key]
 EXAMPLES = {
@@ -19,7 +20,11 @@ EXAMPLES = {
     "customer_id": "cus_5d7e3f6g4h2fzk5j3w7v6c4b2a",
     "subscription_id": "sub_akqbclolnbr5rol2aljugptsbj",
     "notification_id": "b1f5e1f4-0000-4000-8000-000000000002",
+    "outbox_id": AN_OUTBOX_ITEM,
+    "provider": "oidc",
 }
+# Whoever holds the session of the landing page.
+BY_COOKIE = [one for one in operations() if {"registrationCookie": []} in one.security]
 
 
 def well_formed(operation: Operation) -> dict[str, Any]:
@@ -32,8 +37,9 @@ def well_formed(operation: Operation) -> dict[str, Any]:
     }
     request: dict[str, Any] = {"params": query}
     if "requestBody" in operation.definition:
-        content = operation.definition["requestBody"]["content"]["application/json"]
-        request["json"] = content.get("example") or next(iter(content["examples"].values()))["value"]
+        ((media_type, content),) = operation.definition["requestBody"]["content"].items()
+        example = content.get("example") or next(iter(content["examples"].values()))["value"]
+        request["json" if media_type == "application/json" else "data"] = example
     return request
 
 
@@ -42,6 +48,11 @@ def call(world: World, operation: Operation, headers: dict[str, str]) -> httpx.R
     return world.request(
         operation.service, operation.method.upper(), path, headers=headers, **well_formed(operation)
     )
+
+
+def bearer(world: World, *scopes: str, **claims: Any) -> dict[str, str]:
+    """The header of somebody's token with these scopes."""
+    return {"Authorization": f"Bearer {world.side.issuer.token('somebody', *scopes, **claims)}"}
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +97,26 @@ def test_a_key_of_all_other_scopes_is_403(operation: Operation, world: World, ke
     assert answer.json()["type"] == "https://marketplane.dev/problems/forbidden"
 
 
+@pytest.mark.parametrize("operation", GUARDED, ids=str)
+def test_a_token_of_all_other_scopes_is_403(operation: Operation, world: World) -> None:
+    others = [scope for scope in SCOPES if scope not in operation.scopes]
+    answer = call(world, operation, bearer(world, *others))
+    assert answer.status_code == 403, answer.text
+    assert answer.json()["type"] == "https://marketplane.dev/problems/forbidden"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    "claims",
+    [{"iss": "https://id.elsewhere.example"}, {"aud": "another"}, {"exp": 1_700_000_000}, {"sub": None}],
+    ids=["another issuer", "another audience", "expired", "nobody"],
+)
+def test_a_token_for_another_house_or_time_is_401(service: str, claims: dict[str, Any], world: World) -> None:
+    operation = next(one for one in GUARDED if one.service == service)
+    assert call(world, operation, bearer(world, *operation.scopes)).status_code != 401
+    assert call(world, operation, bearer(world, *operation.scopes, **claims)).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("operation", "scope"),
     [(operation, scope) for operation in GUARDED for scope in operation.scopes],
@@ -95,6 +126,18 @@ def test_any_one_scope_of_its_list_suffices(
     operation: Operation, scope: str, world: World, key_of: Any
 ) -> None:
     answer = call(world, operation, {"X-API-Key": key_of(operation.service, scope)})
+    assert answer.status_code in (*operation.successes, 404), answer.text
+
+
+@pytest.mark.parametrize(
+    ("operation", "scope"),
+    [(operation, scope) for operation in GUARDED for scope in operation.scopes],
+    ids=lambda value: str(value),
+)
+def test_a_token_of_any_one_scope_of_its_list_suffices_too(
+    operation: Operation, scope: str, world: World
+) -> None:
+    answer = call(world, operation, bearer(world, scope))
     assert answer.status_code in (*operation.successes, 404), answer.text
 
 
@@ -129,3 +172,111 @@ def test_a_registration_session_opens_no_customer(world: World) -> None:
         "registration", "GET", path, headers={"X-Registration-Session": buyer.session_secret}
     )
     assert answer.status_code == 401
+
+
+# -- two proofs at once --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def arrived(world: World) -> Buyer:
+    return world.arrived()
+
+
+def connect(world: World, registration_id: str, headers: dict[str, str]) -> httpx.Response:
+    path = f"/v1/registrations/{registration_id}/signed-in-customer"
+    return world.request("registration", "PUT", path, {"email": "ada@example.com"}, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "left_out", [("X-Registration-Session",), ("Authorization",), ("X-Registration-Session", "Authorization")]
+)
+def test_a_purchase_without_a_person_is_401_and_so_is_a_person_without_a_purchase(
+    left_out: tuple[str, ...], arrived: Buyer, world: World
+) -> None:
+    proofs = world.proofs(arrived.session_secret)
+    some = {name: value for name, value in proofs.items() if name not in left_out}
+    answers = [
+        connect(world, arrived.registration_id, headers)
+        for headers in (
+            some,
+            proofs | dict.fromkeys(left_out, "nonsense"),
+            # A key opens much, but it is neither.
+            some | {"X-API-Key": world.keys["registration"]},
+        )
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401, 401]
+    assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
+
+
+def test_a_person_who_is_no_buyer_is_403(arrived: Buyer, world: World) -> None:
+    proofs = world.proofs(arrived.session_secret, "", "operator", "usage:read", "usage:write")
+    answer = connect(world, arrived.registration_id, proofs)
+    assert answer.status_code == 403
+    assert answer.json()["type"] == "https://marketplane.dev/problems/forbidden"
+
+
+def test_a_person_with_another_purchase_s_session_is_404(arrived: Buyer, world: World) -> None:
+    answer = connect(world, arrived.registration_id, world.proofs(world.arrived().session_secret))
+    assert answer.status_code == 404
+
+
+def test_both_proofs_connect_the_purchase_to_the_person(world: World) -> None:
+    first, second, strangers = world.arrived(), world.arrived(), world.arrived()
+    mine, theirs = (f"{first.subscription_id}-{who}" for who in ("me", "them"))
+
+    def connected(buyer: Buyer, person: str) -> tuple[int, str]:
+        answer = connect(world, buyer.registration_id, world.proofs(buyer.session_secret, person))
+        return answer.status_code, answer.json().get("customer_id", "")
+
+    made, customer_id = connected(first, mine)
+    assert made == 201
+    assert connected(second, mine) == (200, customer_id)
+    other, other_customer_id = connected(strangers, theirs)
+    assert other == 201
+    assert other_customer_id != customer_id
+    exported = world.ask("registration", "GET", f"/v1/customers/{customer_id}/export")
+    assert [(one["issuer"], one["subject"]) for one in exported["identities"]] == [(ISSUER, mine)]
+    assert len(exported["subscriptions"]) == 2
+
+
+# -- the landing page's session ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", BY_COOKIE, ids=str)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, by_cookie("nonsense"), {"Cookie": "registration=nonsense"}, {"X-Registration-Session": "nonsense"}],
+    ids=["nothing", "nonsense", "nonsense of plain http", "a header"],
+)
+def test_without_a_session_it_is_401(operation: Operation, headers: dict[str, str], world: World) -> None:
+    answer = call(world, operation, headers | {"Accept": "application/problem+json"})
+    assert answer.status_code == 401, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("operation", BY_COOKIE, ids=str)
+def test_a_session_outside_of_its_own_cookie_is_401(operation: Operation, world: World) -> None:
+    """Behind https a cookie without the `__Host-` prefix could be another host's; a key is no session."""
+    for headers in (
+        {"Cookie": f"registration={world.cookie}"},
+        {"X-Registration-Session": world.cookie},
+        {"X-API-Key": world.keys["registration"]},
+    ):
+        assert call(world, operation, headers).status_code == 401
+
+
+@pytest.mark.parametrize("operation", [one for one in BY_COOKIE if "requestBody" in one.definition], ids=str)
+@pytest.mark.parametrize("token", ["", "nonsense", None, "of another session"])
+def test_a_form_that_this_session_was_not_shown_is_403(
+    operation: Operation, token: str | None, world: World
+) -> None:
+    cookie, _ = world.landed()
+    _, anothers = world.landed()
+    form = {"email": "ada@example.com"}
+    if token is not None:
+        form["csrf_token"] = anothers if token == "of another session" else token
+    headers = by_cookie(cookie) | {"Accept": "application/problem+json"}
+    answer = world.request(operation.service, "POST", operation.path, headers=headers, data=form)
+    assert answer.status_code == 403, answer.text
+    assert answer.json()["type"] == "https://marketplane.dev/problems/foreign-form"

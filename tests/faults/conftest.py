@@ -7,25 +7,40 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.faulty_house import FAULTY_ENVIRONMENT, FAULTY_PROCESS_ENVIRONMENT, FaultyHouse
+from tests.journeys.back_end import SellersBackEnd
+from tests.journeys.house import WORKERS, seen_by_registration
 from tools.engine_fixture import account, engine, make_table
-from tools.stack import Stack
+from tools.stack import Stack, free_port
 
 __all__ = ["account", "engine", "make_table"]
 
 
 @pytest.fixture(scope="session")
-def standing_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyHouse]:
+def back_end() -> Iterator[SellersBackEnd]:
+    """The seller's own, which the house hands over to."""
+    standing = SellersBackEnd()
+    yield standing
+    standing.stop()
+
+
+@pytest.fixture(scope="session")
+def standing_house(
+    tmp_path_factory: pytest.TempPathFactory, back_end: SellersBackEnd
+) -> Iterator[FaultyHouse]:
     """All processes of the Procfile, and the fault proxy."""
+    directory = tmp_path_factory.mktemp("house")
+    identity = free_port()
     with Stack(
-        tmp_path_factory.mktemp("house"),
-        environment=FAULTY_ENVIRONMENT,
+        directory,
+        environment=FAULTY_ENVIRONMENT | seen_by_registration(directory, back_end, identity),
         process_environment=FAULTY_PROCESS_ENVIRONMENT,
+        ports={"identity": identity},
         faults=True,
     ) as stack:
-        house = FaultyHouse(stack)
+        house = FaultyHouse(stack, back_end)
         yield house
         house.close()
-        for worker in ("notifications-worker", "metering-worker"):
+        for worker in WORKERS:
             stack.kill(worker)  # asked to stop, it would first end its long poll
 
 

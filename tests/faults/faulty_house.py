@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from tests.journeys.back_end import SellersBackEnd
 from tests.journeys.house import ENVIRONMENT, PROCESS_ENVIRONMENT, House
 from tools.stack import Stack
 
@@ -20,6 +21,7 @@ IMPATIENT = {"AWS_READ_TIMEOUT_SECONDS": str(READ_TIMEOUT_SECONDS)}
 FAULTY_PROCESS_ENVIRONMENT = {
     **PROCESS_ENVIRONMENT,
     "registration-web": IMPATIENT,
+    "registration-worker": {"SWEEP_SECONDS": "1"},
     "metering-web": IMPATIENT,
 }
 
@@ -30,8 +32,8 @@ LOOP_FAILURES_BORNE = 2
 class FaultyHouse(House):
     """Faults are set past the services, and what they do is observed past the proxy."""
 
-    def __init__(self, stack: Stack) -> None:
-        super().__init__(stack)
+    def __init__(self, stack: Stack, back_end: SellersBackEnd) -> None:
+        super().__init__(stack, back_end)
         self._read: dict[str, int] = {}
 
     def fail(self, kind: str, operation: str = "", resource: str = "", **more: Any) -> None:

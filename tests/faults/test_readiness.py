@@ -8,12 +8,19 @@ import pytest
 
 from tests.faults.faulty_house import FaultyHouse, assert_unavailable
 
+REGISTRATION_TABLES = {
+    "registrations table": "marketplane-registrations",
+    "claims table": "marketplane-claims",
+    "customers table": "marketplane-customers",
+    "identities table": "marketplane-identities",
+    "outbox table": "marketplane-registration-outbox",
+}
 # For each process its parts: what the part is called, and which table or queue it is.
 PARTS = {
-    "registration-web": {
-        "registrations table": "marketplane-registrations",
-        "claims table": "marketplane-claims",
-        "customers table": "marketplane-customers",
+    "registration-web": REGISTRATION_TABLES,
+    "registration-worker": {
+        **REGISTRATION_TABLES,
+        "signals queue": "marketplane-registration-subscription-events",
     },
     "notifications-web": {"tables": "marketplane-subscriptions"},
     "notifications-worker": {

@@ -17,6 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
@@ -24,6 +27,8 @@ import httpx
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 
+from tests.journeys.back_end import SellersBackEnd
+from tests.journeys.catalogue import SUPPORT, write_catalogue
 from tools.stack import ACCOUNT, REGION, SERVICES, Stack
 from tools.story import LEGACY_PRODUCT, LICENSED_PRODUCT, START
 from tools.visitor import Visitor
@@ -32,14 +37,26 @@ T = TypeVar("T")
 
 NEWS_QUEUE = "marketplane-notifications"
 SIGNALS_QUEUE = "marketplane-metering-subscription-events"
+REGISTRATION_SIGNALS_QUEUE = "marketplane-registration-subscription-events"
 LISTENER_QUEUE = "marketplane-listener"  # a sibling's that is not there: what it hears, the test may read
 
 GENERATIONS = {"legacy": LEGACY_PRODUCT, "concurrent_agreements": LICENSED_PRODUCT}
+DOORS = ("html", "json")
 DONE = (200, 201, 303)  # how a submitted form is answered: was there already, made, shown on another page
+PEEK_SECONDS = 2  # how long a message that was looked at stays hidden
 DIMENSION = "gpu_hours"  # both products have it
 
-# Short beats, so that waiting for the next one is short; all else as in production.
-ENVIRONMENT = {"CYCLE_SECONDS": "0.2", "SIGNAL_QUEUES": f"{SIGNALS_QUEUE},{LISTENER_QUEUE}"}
+WORKERS = ("registration-worker", "notifications-worker", "metering-worker")
+FRONTEND = "frontend"  # what the identity provider calls the seller's own frontend
+
+# Short beats, so that waiting for the next one is short; all else as in production, but for how often one
+# address may land: all buyers of the journeys come from the same.
+ENVIRONMENT = {
+    "CYCLE_SECONDS": "0.2",
+    "SIGNAL_QUEUES": f"{SIGNALS_QUEUE},{REGISTRATION_SIGNALS_QUEUE},{LISTENER_QUEUE}",
+    "LANDINGS_RATE": "100000/minute",
+    "API_ARRIVALS_RATE": "100000/minute",
+}
 PROCESS_ENVIRONMENT = {"simulator": {"SIMULATOR_START": START}}
 
 PATIENCE_SECONDS = 90.0  # for one condition on a machine that is busy with other things
@@ -48,6 +65,10 @@ UNTIL_ACTIVE = timedelta(seconds=75)
 # And after this much that of a cancellation, but for the end of the last hour.
 UNTIL_ENDING = timedelta(seconds=40)
 GRACE = timedelta(minutes=6)  # a little more than SEAL_GRACE_SECONDS
+# After so much of it what failed a few times is tried again.
+NEXT_TRY = timedelta(seconds=70)
+# After so much of it whatever a killed process had in hand is tried by another.
+UNTIL_TAKEN_OVER = timedelta(seconds=61)
 
 _numbers = itertools.count(1)
 
@@ -63,6 +84,7 @@ class Buyer:
     identity: dict[str, str]
     token: str
     email: str
+    customer_aws_account_id: str
     used: dict[str, Decimal] = field(default_factory=dict)
 
     @property
@@ -75,16 +97,18 @@ class House:
 
     Args:
         stack: all processes of the Procfile.
+        back_end: the seller's own, where the stack has been told of one (`seen_by_registration`).
     """
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, back_end: SellersBackEnd | None = None) -> None:
         self.stack = stack
+        self.back_end = back_end
         self.http = httpx.Client(timeout=60, trust_env=False, limits=httpx.Limits(max_connections=50))
         self.engine = Engine(stack)
         self.secrets: set[str] = set()
         self.emails: set[str] = set()
         self.engine.sqs.create_queue(QueueName=LISTENER_QUEUE)
-        self.engine.show_again_after(3, NEWS_QUEUE, SIGNALS_QUEUE)
+        self.engine.show_again_after(3, NEWS_QUEUE, SIGNALS_QUEUE, REGISTRATION_SIGNALS_QUEUE)
         with ThreadPoolExecutor() as pool:
             self.keys = dict(zip(SERVICES, pool.map(self.new_key, SERVICES), strict=True))
 
@@ -121,11 +145,19 @@ class House:
 
     def buy(self, generation: str) -> Buyer:
         """Somebody accepts the public offer and is handed a token. No news has come due yet."""
-        product_code = GENERATIONS[generation]
-        bought = self._simulator("POST", "/agreements", {"product_code": product_code})
-        legacy = generation == "legacy"
+        return self.buy_product(GENERATIONS[generation])
+
+    def buy_product(self, product_code: str, **terms: Any) -> Buyer:
+        """The same of a certain product.
+
+        Args:
+            product_code: of the house's catalogue.
+            terms: more members of the simulator's `POST agreements`.
+        """
+        bought = self._simulator("POST", "/agreements", {"product_code": product_code, **terms})
+        legacy = bought["generation"] == "legacy"
         buyer = Buyer(
-            generation=generation,
+            generation=bought["generation"],
             product_code=product_code,
             agreement_id=bought["agreement_id"],
             subscription_id=derived_id(
@@ -138,6 +170,7 @@ class House:
             else {"license_arn": bought["license_arn"]},
             token=bought["registration_token"],
             email=f"buyer-{next(_numbers)}@company.example",
+            customer_aws_account_id=bought["customer_aws_account_id"],
         )
         self.secrets.add(buyer.token)
         self.emails.add(buyer.email)
@@ -156,8 +189,39 @@ class House:
         self.secrets.add(token)
         return token
 
+    def agreement(self, buyer: Buyer) -> dict[str, Any]:
+        """How AWS has it."""
+        return dict(self._simulator("GET", f"/agreements/{buyer.agreement_id}"))
+
+    def amend(self, buyer: Buyer, **terms: Any) -> None:
+        self._simulator("POST", f"/agreements/{buyer.agreement_id}/amend", terms)
+
     def cancel(self, buyer: Buyer) -> None:
         self._simulator("POST", f"/agreements/{buyer.agreement_id}/cancel")
+
+    def hold_news(self, buyer: Buyer) -> None:
+        """AWS keeps the news of a purchase to itself for now."""
+        self._simulator("PUT", "/news-delivery", {"agreement_id": buyer.agreement_id, "delay_seconds": 1e7})
+
+    def let_news_go(self, buyer: Buyer) -> None:
+        self._simulator("PUT", "/news-delivery", {"agreement_id": buyer.agreement_id})
+        self.advance(UNTIL_ACTIVE)
+
+    def aws_fails(self, kind: str, operation: str, **more: Any) -> None:
+        """Adds a fault of AWS Marketplace's, of the simulator's kinds."""
+        self._simulator("POST", "/faults", {"kind": kind, "operation": operation, **more})
+
+    def aws_is_well(self) -> None:
+        self._simulator("DELETE", "/faults")
+
+    def calls(self, operation: str) -> list[dict[str, Any]]:
+        """AWS's calls of one operation that it still remembers."""
+        return list(self._simulator("GET", f"/calls?operation={operation}")["calls"])
+
+    def parameters(self, buyer: Buyer, product_id: str) -> list[dict[str, Any]]:
+        """What Quick Launch would find in the buyer's account."""
+        found = self._simulator("GET", f"/deployment-parameters?product_id={product_id}")
+        return [one for one in found["deployment_parameters"] if one["agreement_id"] == buyer.agreement_id]
 
     def bill(self, buyer: Buyer) -> list[dict[str, Any]]:
         """AWS's records for a buyer."""
@@ -174,14 +238,82 @@ class House:
 
     def land(self, door: str, buyer: Buyer, token: str | None = None) -> Landing:
         """The buyer arrives with a token: by `html` with a browser, by `json` through a seller's frontend."""
-        return (Browser if door == "html" else Frontend)(self, token or buyer.token)
+        if door == "json":
+            return Frontend(self, token or buyer.token)
+        browser = Browser(self)
+        browser.visitor.post("/register", **{"x-amzn-marketplace-token": token or buyer.token})
+        browser.arrived()
+        return browser
 
     def customers_of(self, buyer: Buyer) -> list[dict[str, Any]]:
         found = self.ask("registration", "/v1/customers", subscription_id=buyer.subscription_id)
         return list(found["items"])
 
+    def letters(self, buyer: Buyer) -> dict[str, EmailMessage]:
+        """What a purchase made registration write, by kind: `welcome`, `access`."""
+        folder = self.stack.directory / "mail"
+        files = {
+            kind: folder / f"{kind}-letter-{buyer.subscription_id}.eml" for kind in ("welcome", "access")
+        }
+        return {
+            kind: message_from_bytes(file.read_bytes(), policy=policy.default)
+            for kind, file in files.items()
+            if file.exists()
+        }
+
+    def until_written(self, buyer: Buyer, *kinds: str) -> None:
+        """Waits for these letters, and until nothing is waiting for a purchase any more."""
+        self.until(
+            lambda: set(kinds) <= set(self.letters(buyer)) and not self.waiting(buyer), f"letters: {kinds}"
+        )
+
+    def until_all_is_heard(self, *buyers: Buyer) -> None:
+        """Waits until registration has taken all signals, and for more news of these purchases to come: of
+        agreements AWS is asked once they are active, and its answer is signalled too."""
+        for buyer in buyers:
+            if buyer.generation == "concurrent_agreements":
+                self.until(
+                    lambda buyer=buyer: self.subscription(buyer).get("free_trial") is not None,
+                    "AWS's answer about the agreement",
+                )
+        signals = self.engine.queue(REGISTRATION_SIGNALS_QUEUE)
+        outbox = "marketplane-notifications-outbox"
+        self.until(lambda: not self.engine.rows(outbox) and signals.depth() == 0, "the signals to be taken")
+
+    def waiting(self, buyer: Buyer) -> list[dict[str, Any]]:
+        """What a purchase has set going and is not done yet, as operators see it."""
+        items = self.ask("registration", "/v1/outbox-items", limit=100)["items"]
+        return [item for item in items if item["subscription_id"] == buyer.subscription_id]
+
+    def customer_signed_in_as(self, subject: str, *buyers: Buyer) -> dict[str, Any]:
+        """Who signed in, if that is one customer, with all these purchases and no others."""
+        identities = self.engine.rows("marketplane-identities")
+        (identity,) = [row for row in identities if row["subject"] == subject]
+        found = [self.customers_of(buyer) for buyer in buyers]
+        ids = [[one["customer_id"] for one in each] for each in found]
+        assert ids == [[identity["customer_id"]]] * len(buyers)
+        customer = found[0][0]
+        held = [one["subscription_id"] for one in customer["subscriptions"]]
+        assert sorted(held) == sorted(buyer.subscription_id for buyer in buyers)
+        assert customer["version"] == len(buyers)
+        claims = [row for row in self.rows_of(*buyers) if "claimed_at" in row]
+        assert {row["customer_id"] for row in claims} == {identity["customer_id"]}
+        return customer
+
+    def access(self, customer_id: str) -> dict[str, Any]:
+        """What the seller's product is told on each login."""
+        return dict(self.ask("registration", f"/v1/customers/{customer_id}/access"))
+
     def customers_called(self, email: str) -> list[dict[str, Any]]:
         return list(self.ask("registration", "/v1/customers", email=email)["items"])
+
+    def bearer_token(self, subject: str) -> str:
+        """What the seller's frontend holds of a user who signed in there by the house's identity provider."""
+        assert self.back_end, "this house has no seller's side"
+        claims = {"iss": self.stack.urls["identity"], "aud": FRONTEND}
+        token = self.back_end.issuer.token(subject, "buyer", **claims)
+        self.secrets.add(token)
+        return token
 
     # -- the seller's product ----------------------------------------------------------------------
 
@@ -249,6 +381,26 @@ class House:
             slots = [(record["dimension"], record["hour"]) for record in self.bill(buyer)]
             assert len(slots) == len(set(slots)), slots
 
+    def end(self, *buyers: Buyer) -> None:
+        """They cancel, are billed, and their last hour goes by."""
+        for buyer in buyers:
+            self.cancel(buyer)
+        self.advance(UNTIL_ENDING)
+        self.until_status("ending", *buyers)
+        self.until_settled(*(buyer for buyer in buyers if buyer.used))
+        self.begin_hour()
+        self.begin_hour()
+        self.until_status("ended", *buyers)
+
+    def rows_of(self, *buyers: Buyer) -> list[dict[str, Any]]:
+        """Claims and customers of purchases, whole, as they lie in the tables."""
+        ids = {buyer.subscription_id for buyer in buyers}
+        claims = self.engine.rows("marketplane-claims")
+        customers = self.engine.rows("marketplane-customers")
+        return [row for row in claims if row["subscription_id"] in ids] + [
+            row for row in customers if ids & set(row["subscription_ids"])
+        ]
+
     # -- the published rows ------------------------------------------------------------------------
 
     def subscription(self, buyer: Buyer) -> dict[str, Any]:
@@ -309,6 +461,9 @@ class Engine:
     def tables(self) -> list[str]:
         return list(self.dynamodb.list_tables()["TableNames"])
 
+    def queues(self) -> list[str]:
+        return [url.rpartition("/")[2] for url in self.sqs.list_queues().get("QueueUrls", [])]
+
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All items of a table."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
@@ -342,12 +497,20 @@ def _client(service: str, url: str) -> Any:
 class Landing:
     """A buyer who has arrived."""
 
-    def submit(self, email: str) -> httpx.Response:
-        """Says who they are."""
+    def submit(self, email: str, **fields: str) -> httpx.Response:
+        """Says who they are, and answers the product's own questions."""
+        raise NotImplementedError
+
+    def sign_in(self, subject: str) -> None:
+        """Signs in at the identity provider."""
         raise NotImplementedError
 
     def is_registered(self) -> bool:
         """What the door itself says, asked again."""
+        raise NotImplementedError
+
+    def is_waiting(self) -> bool:
+        """Whether the door says that the account is being made."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -355,35 +518,60 @@ class Landing:
 
 
 class Browser(Landing):
-    def __init__(self, house: House, token: str) -> None:
+    """Somebody at a browser, who has not gone anywhere yet."""
+
+    def __init__(self, house: House) -> None:
         self._house = house
-        self._visitor = Visitor(house.stack.urls["registration-web"])
-        self._visitor.post("/register", **{"x-amzn-marketplace-token": token})
-        assert self._visitor.answer.status_code == 200, self._visitor.reads()
-        self._form = next((form for form in self._visitor.page.forms if "customer" in form.action), None)
-        cookies = self._visitor.answer.history[0].cookies
-        house.secrets.update(cookies.values())
+        self.visitor = Visitor(house.stack.urls["registration-web"])
+        self.form: dict[str, str] = {}  # of the registration form, as the page showed it last; or none
+
+    def arrived(self) -> None:
+        """A page with a new session has come."""
+        assert self.visitor.answer.status_code == 200, self.visitor.reads()
+        self._note_form()
+        cookies = self.visitor.answer.history[0].cookies
+        self._house.secrets.update(cookies.values())
         self._session = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
 
-    def submit(self, email: str) -> httpx.Response:
+    def submit(self, email: str, **fields: str) -> httpx.Response:
         # Not by the visitor, who is one person: this may be done many times at once.
-        assert self._form, "the page showed no form"
-        url = self._visitor.answer.url.join(self._form.action)
-        form = self._form.fields | {"email": email, "name": "Ada", "company": "Analytics Ltd"}
+        assert self.form, "the page showed no form"
+        url = self._house.stack.urls["registration-web"] + "/register/customer"
+        form = self.form | {"email": email, "name": "Ada", "company": "Analytics Ltd", **fields}
         return self._house.http.post(url, data=form, headers=self._session)
 
+    def sign_in(self, subject: str) -> None:
+        self.visitor.open("/register")
+        self.visitor.follow("/register/sign-in/")
+        assert self.visitor.answer.status_code == 200, self.visitor.reads()
+        self.visitor.submit("", sub=subject)
+        assert self.visitor.answer.status_code == 200, self.visitor.reads()
+        self._note_form()
+
     def is_registered(self) -> bool:
-        self._visitor.open("/register")
+        self.visitor.open("/register")
         return "is registered" in self.reads() or "account is set up" in self.reads()
 
+    def is_waiting(self) -> bool:
+        self.visitor.open("/register")
+        return "account is being made" in self.reads()
+
     def reads(self) -> str:
-        return self._visitor.reads()
+        return self.visitor.reads()
 
     def close(self) -> None:
-        self._visitor.close()
+        self.visitor.close()
+
+    def _note_form(self) -> None:
+        forms = (form.fields for form in self.visitor.page.forms if form.action == "/register/customer")
+        self.form = next(forms, {})
+        if self.form:
+            self._house.secrets.add(self.form["csrf_token"])
 
 
 class Frontend(Landing):
+    """The seller's own, with a registration page of its own."""
+
     def __init__(self, house: House, token: str) -> None:
         self._house = house
         self._url = house.stack.urls["registration-web"] + "/v1/registrations"
@@ -394,14 +582,28 @@ class Frontend(Landing):
         house.secrets.add(secret)
         self._session = {"X-Registration-Session": secret}
         self._url += f"/{self.registration['registration_id']}"
+        self._who = "customer"
 
-    def submit(self, email: str) -> httpx.Response:
-        details = {"email": email, "name": "Ada", "company": "Analytics Ltd"}
-        return self._house.http.put(f"{self._url}/customer", json=details, headers=self._session)
+    def submit(self, email: str, **fields: str) -> httpx.Response:
+        details = {"email": email, "name": "Ada", "company": "Analytics Ltd", "fields": fields}
+        return self._house.http.put(f"{self._url}/{self._who}", json=details, headers=self._session)
+
+    def sign_in(self, subject: str) -> None:
+        token = self._house.bearer_token(subject)
+        self._session |= {"Authorization": f"Bearer {token}"}
+        self._who = "signed-in-customer"
 
     def is_registered(self) -> bool:
+        return self.asked_again()["status"] == "registered"
+
+    def is_waiting(self) -> bool:
+        hand_over = self.asked_again()["hand_over"]
+        return hand_over is not None and hand_over["status"] == "pending"
+
+    def asked_again(self) -> dict[str, Any]:
         answer = self._house.http.get(self._url, headers=self._session)
-        return answer.status_code == 200 and answer.json()["status"] == "registered"
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
 
 class QueueView:
@@ -421,6 +623,23 @@ class QueueView:
     def send(self, *bodies: str) -> None:
         for body in bodies:
             self._sqs.send_message(QueueUrl=self.url, MessageBody=body)
+
+    def peek(self) -> str:
+        """All messages that are visible, whole, and left where they are."""
+        seen: dict[str, str] = {}
+        while messages := self._sqs.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=PEEK_SECONDS,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        ).get("Messages"):
+            seen |= {message["MessageId"]: repr(message) for message in messages}
+        return "\n".join(seen.values())
+
+    def purge(self) -> None:
+        """Loses all messages."""
+        self._sqs.purge_queue(QueueUrl=self.url)
 
     def take(self) -> list[dict[str, Any]]:
         """Takes all messages that are visible off the queue."""
@@ -452,6 +671,36 @@ def together(*acts: Callable[[], T]) -> list[T]:
     """Does things at the same time, each in a thread; answers what came of each."""
     with ThreadPoolExecutor(max_workers=len(acts)) as pool:
         return [one.result() for one in [pool.submit(act) for act in acts]]
+
+
+def seen_by_registration(directory: Path, back_end: SellersBackEnd, identity_port: int) -> dict[str, str]:
+    """Variables of a house with the journeys' catalogue, whose buyers may also sign in at a frontend.
+
+    Args:
+        directory: where the catalogue is written to.
+        back_end: where products hand over to.
+        identity_port: where the identity provider will be.
+    """
+    return {
+        "PRODUCTS_FILE": str(write_catalogue(directory, back_end.url)),
+        "HAND_OVER_SECRET": back_end.secret,
+        "JWKS_URL": f"{back_end.url}/jwks",
+        "JWT_ISSUER": f"http://127.0.0.1:{identity_port}",
+        "JWT_AUDIENCE": FRONTEND,
+    }
+
+
+def assert_belongs_to_another(answer: httpx.Response, buyer: Buyer) -> None:
+    """409, with what support needs to look into it and whom to write to."""
+    assert answer.status_code == 409, answer.text
+    assert buyer.subscription_id in answer.text
+    assert "reg_" in answer.text
+    assert SUPPORT in answer.text
+    if not answer.headers["content-type"].startswith("text/html"):
+        problem = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert problem["type"].endswith("/subscription-already-claimed")
+        assert problem["subscription_id"] == buyer.subscription_id
 
 
 def derived_id(identity: str) -> str:

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.journeys.house import NEWS_QUEUE, Engine
+from tests.journeys.house import NEWS_QUEUE, REGISTRATION_SIGNALS_QUEUE, Engine
 from tools.stack import Stack, procfile
-from tools.story import ENVIRONMENT, FIRST_HOUR, MOMENT_OF, START, Line, Story
+from tools.story import ENVIRONMENT, FIRST_HOUR, MOMENT_OF, PROCESSES, START, Line, Story
 
 EVENTS_PER_QUARTER = 10
 
@@ -38,7 +38,10 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """The story with one process killed at its worst moment."""
     directory = tmp_path_factory.mktemp("story")
     stack = Stack(
-        directory, environment=ENVIRONMENT, process_environment={"simulator": {"SIMULATOR_START": START}}
+        directory,
+        processes=PROCESSES,
+        environment=ENVIRONMENT,
+        process_environment={"simulator": {"SIMULATOR_START": START}},
     )
     with stack:
         sessions = {stack.pid(name) for name in stack.names}
@@ -65,7 +68,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def lower_visibility(stack: Stack) -> None:
     """What a killed worker had in hand comes back this soon; production would wait for half a minute."""
     engine = Engine(stack)
-    engine.show_again_after(3, NEWS_QUEUE)
+    engine.show_again_after(3, NEWS_QUEUE, REGISTRATION_SIGNALS_QUEUE)
     engine.close()
 
 
@@ -78,7 +81,9 @@ def whole_tables(stack: Stack) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_the_procfile_is_killed_whole() -> None:
-    assert set(MOMENT_OF) == set(procfile())
+    assert set(MOMENT_OF) == set(PROCESSES)
+    # Who signs in is another story (test_sign_in.py).
+    assert set(procfile()) - set(PROCESSES) == {"identity"}
 
 
 def test_the_bill_is_the_truth(played: Played) -> None:
@@ -158,7 +163,7 @@ def test_secrets_are_in_no_log(played: Played) -> None:
 
 def test_secrets_are_in_no_table_where_they_do_not_belong(played: Played) -> None:
     emails = {buyer.email for buyer in played.story.buyers()}
-    assert len(played.tables) == 14
+    assert len(played.tables) == 16
     for table, rows in played.tables.items():
         text = repr(rows)
         for secret in played.story.secrets:

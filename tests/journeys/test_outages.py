@@ -14,7 +14,7 @@ import pytest
 from tests.journeys.house import DONE, GENERATIONS, SIGNALS_QUEUE, UNTIL_ACTIVE, UNTIL_ENDING, House, together
 from tools.stack import ROOT, free_port
 
-REGISTRATION = ("registration-web",)
+REGISTRATION = ("registration-web", "registration-worker")
 NOTIFICATIONS = ("notifications-web", "notifications-worker")
 METERING = ("metering-web", "metering-worker")
 

@@ -34,6 +34,18 @@ def test_a_process_too_many_is_named(containers: dict[str, Any]) -> None:
     ]
 
 
+def test_an_identity_provider_at_another_address_is_named(containers: dict[str, Any]) -> None:
+    containers["identity"]["networks"]["default"]["aliases"] = ["identity"]
+    containers["identity"]["environment"]["PORT"] = "8000"
+    containers["identity"]["ports"] = ["127.0.0.1:8108:8000"]
+    said = list(compose_check._differences(containers))
+    assert [one for one in said if one.startswith("registration-web ")] == [
+        "registration-web seeks the identity provider as identity.localhost, which is no alias of it.",
+        "registration-web seeks the identity provider at port 8108, where it does not listen.",
+        "registration-web sends browsers to port 8108, which it does not publish.",
+    ]
+
+
 def test_another_role_and_another_variable_are_named(containers: dict[str, Any]) -> None:
     containers["metering-worker"]["command"] = ["web"]
     containers["metering-worker"]["environment"] = dict(

@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 
 from tools.processes import Guard, Process
-from tools.stack import PORTS, ROOT, Stack, StackError, free_port, procfile
+from tools.stack import PORTS, ROOT, Stack, StackError, call, free_port, procfile
 
 PATIENCE = 30.0
 # A program with a child, as gunicorn has workers; both write their process id and then do nothing.
@@ -122,6 +122,8 @@ def test_the_procfile_names_every_process_of_the_house() -> None:
         "notifications-worker",
         "metering-web",
         "metering-worker",
+        "registration-worker",
+        "identity",
     ]
 
 
@@ -150,6 +152,28 @@ def test_services_meet_the_engine_through_the_fault_proxy_and_the_simulator_does
     for name in ("DYNAMODB", "SQS", "SNS"):
         assert service[f"AWS_ENDPOINT_URL_{name}"] == stack.urls["fault-proxy"]
         assert simulator[f"AWS_ENDPOINT_URL_{name}"] == stack.urls["engine"]
+
+
+def test_registration_signs_buyers_in_at_the_provider_of_its_stack(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    web, worker = (stack.environment_of(f"registration-{role}") for role in ("web", "worker"))
+    assert web["OIDC_ISSUER"] == stack.urls["identity"]
+    assert worker["PUBLIC_URL"] == web["PUBLIC_URL"] == stack.urls["registration-web"]
+    assert worker["MAIL_DIRECTORY"] == str(tmp_path / "mail")
+    assert not {"OIDC_ISSUER", "MAIL"} & stack.environment_of("metering-web").keys()
+
+
+def test_without_the_provider_nobody_is_sent_there(tmp_path: Path) -> None:
+    variables = Stack(tmp_path, processes=["registration-web"]).environment_of("registration-web")
+    assert [name for name in variables if name.startswith("OIDC_")] == []
+    assert "PUBLIC_URL" in variables
+
+
+def test_the_identity_provider_comes_up_as_the_issuer_that_registration_seeks(tmp_path: Path) -> None:
+    with Stack(tmp_path, processes=["identity"], engine="ministack") as stack:
+        issuer = stack.urls["identity"]
+        _, document = call("GET", f"{issuer}/.well-known/openid-configuration")
+    assert document["issuer"] == issuer
 
 
 def test_a_process_that_does_not_come_up_is_shown_with_its_words(tmp_path: Path) -> None:

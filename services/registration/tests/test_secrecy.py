@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 
 import boto3
+import httpx
 import pytest
 import structlog
-from conftest import House, concurrent_answer
+from conftest import DEPLOYMENT_SECRET, HAND_OVER_SECRET, HANDING_OVER, House, concurrent_answer
 
 from chassis import logs
+from registration.mail import MailAway, MailRefused, Reason
+from registration.marketplace import ParameterNotPut
 from registration.resolve_refusals import Refusal, TokenNotResolved
+from registration.tables import CustomerRow
 
 TOKEN = "AQICAHgTheTokenItself"
 EMAIL = "ada.secret@example.com"
@@ -51,13 +55,21 @@ def test_after_a_journey_the_secrets_are_only_where_they_belong(house: House, wr
     answers.append(house.register(by_api, email=EMAIL))
     answers.append(house.register(by_api, email="not an address"))
     answers.append(house.client.post("/v1/registrations", json={"registration_token": [TOKEN]}))
-    house.marketplace.answers[TOKEN] = TokenNotResolved(Refusal.EXPIRED_TOKEN, "ExpiredTokenException")
+    for refusal in (Refusal.EXPIRED_TOKEN, Refusal.AWAY, Refusal.OUR_FAULT):
+        house.marketplace.answers[TOKEN] = TokenNotResolved(refusal, "SomeException")
+        answers.append(house.client.post("/register", data={"x-amzn-marketplace-token": TOKEN}))
+        answers.append(house.client.post("/v1/registrations", json={"registration_token": TOKEN}))
+    house.marketplace.answers[TOKEN] = RuntimeError("a surprise")
     answers.append(house.client.post("/register", data={"x-amzn-marketplace-token": TOKEN}))
-    answers.append(house.client.post("/v1/registrations", json={"registration_token": TOKEN}))
+    house.mail.refusals = [MailAway("away"), MailRefused(Reason.BAD_ADDRESS, "MessageRejected")]
+    for _ in range(2):
+        house.work()
+        house.clock.advance(seconds=1)
 
     said = written.getvalue()
     assert "A buyer arrived; the token was resolved." in said
     assert "A buyer registered; the subscription is claimed." in said
+    assert "A letter cannot be delivered" in said
     for secret in (TOKEN, cookie, cookie.split(".")[1], by_api["session_secret"], EMAIL, "not an address"):
         assert secret not in said
 
@@ -71,3 +83,43 @@ def test_after_a_journey_the_secrets_are_only_where_they_belong(house: House, wr
         assert TOKEN not in shown, answer.text
         assert EMAIL not in str(answer.headers)
         assert EMAIL not in str(answer.request.url)
+
+
+def test_signing_in_and_handing_over_leave_no_secrets_either(house: House, written: io.StringIO) -> None:
+    no = {"detail": f"{EMAIL} is not welcome"}
+    house.sellers_system.answers = [httpx.ReadTimeout(EMAIL), httpx.Response(409, json=no)]
+    house.marketplace.refusals = [ParameterNotPut("ThrottlingException")]
+    browser = house.land(ProductCode=HANDING_OVER)
+    sent = browser.get("/register/sign-in/oidc")
+    (trip,) = house.oidc.trips
+    code = house.oidc.code_for("subject-4711", email=EMAIL, name="Ada Secret")
+    browser.come_back(house.oidc, trip["state"], code)
+    browser.come_back(house.oidc, trip["state"], code)
+    browser.come_back(house.oidc, trip["state"] + "x", code)
+    page = browser.get()
+    for _ in range(2):
+        browser.submit(EMAIL, name="Ada Secret", purpose="Purpose Secret")
+        for _ in range(3):
+            house.clock.advance(minutes=1)
+            house.work()
+    assert "Your account is set up" in browser.get().text
+    (customer,) = CustomerRow.scan()
+    for path in ("", "/access", "/export"):
+        assert house.client.get(f"/v1/customers/{customer.customer_id}{path}", headers=house.operator).text
+    assert house.outbox() == []
+
+    said = written.getvalue()
+    assert "A buyer signed in." in said
+    assert "The seller's back end refused the account" in said
+    assert "The seller's back end named the account." in said
+    secrets = {trip["state"], trip["nonce"], trip["code_verifier"], code, DEPLOYMENT_SECRET, HAND_OVER_SECRET}
+    for secret in (*secrets, "subject-4711", EMAIL, "Ada Secret", "Purpose Secret", "not welcome"):
+        assert secret not in said
+    kept = every_item_of_every_table()
+    for secret in secrets:
+        assert secret not in kept
+    # The browser carries the state, and neither the other halves nor who somebody is goes into an address.
+    for secret in (trip["nonce"], trip["code_verifier"], "subject-4711", EMAIL):
+        assert secret not in sent.headers["location"]
+    for secret in (trip["nonce"], trip["code_verifier"], code, "subject-4711"):
+        assert secret not in page.text

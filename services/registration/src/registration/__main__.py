@@ -1,7 +1,7 @@
-"""`python -m registration web | create-local | add-key`."""
+"""`python -m registration web | worker | create-local | add-key`."""
 
 from chassis.commands import main
-from registration.app import create_local, key_ring
+from registration.app import create_local, key_ring, work
 from registration.settings import Settings
 
 if __name__ == "__main__":
@@ -11,4 +11,5 @@ if __name__ == "__main__":
         web="registration.asgi:app",
         keys=key_ring,
         create_local=create_local,
+        worker=work,
     )

@@ -1,58 +1,102 @@
 """Assembles the service. The only file that reads settings; the outside world comes in as arguments."""
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
+import botocore.session
 import connexion
+import httpx
+from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
 from pynamodb.connection import Connection
 
 from chassis.auth import KeyRing
 from chassis.aws import client
 from chassis.clock import Clock, clock_for
+from chassis.queues import Queue, create_queue_with_dlq
+from chassis.rates import RateLimit
+from chassis.readiness import Readiness
 from chassis.tables import ask, bind, create_tables
 from chassis.web import build_web_app
+from chassis.worker import run_worker
 from registration.catalogue import Catalogue, CatalogueError, read_catalogue
+from registration.mail import DirectoryMail, NoMail, SesMail
 from registration.marketplace import Marketplace
-from registration.parts import Parts
+from registration.outbox_work import Mail, OutboxWork
+from registration.pages import problem_page
+from registration.parts import Parts, Rates
+from registration.sealing import Box
+from registration.seller_backend import SellerBackend
 from registration.sessions import SessionSeal
 from registration.settings import Settings
+from registration.sign_in_providers import GitHubProvider, OpenIdProvider, Provider
 from registration.tables import (
     ALL_MODELS,
     OWN_MODELS,
     ApiKeyRow,
     ClaimRow,
     CustomerRow,
+    IdentityRow,
+    OutboxRow,
+    QuickCalls,
     RegistrationRow,
     Tables,
 )
+from registration.worker import loops
 
 _SECURE_COOKIE = "__Host-registration"
 _LOCAL_COOKIE = "registration"
 
+# The one Region of each partition that has the entitlement service; boto3 would build a host that does not
+# exist from any other (AWS's Region table of the service).
+_ENTITLEMENT_REGIONS = {"cn": "cn-northwest-1", "eusc": "eusc-de-east-1"}
+_COMMERCIAL_REGION = "us-east-1"
 
-def build(settings: Settings, *, marketplace: Any, clock: Clock, catalogue: Catalogue) -> connexion.FlaskApp:
+
+def build(
+    settings: Settings,
+    *,
+    marketplace: Any,
+    clock: Clock,
+    catalogue: Catalogue,
+    mail: Mail | None = None,
+    backend: SellerBackend | None = None,
+    providers: dict[str, Provider] | None = None,
+) -> connexion.FlaskApp:
     """The web application.
 
     Args:
         settings: everything else.
-        marketplace: what resolves registration tokens: `registration.marketplace.Marketplace` or, in tests,
-            its like.
+        marketplace: `registration.marketplace.Marketplace` or, in tests, its like.
         clock: the one clock.
         catalogue: the products served.
+        mail: sends letters.
+        backend: the seller's own; the settings' when None.
+        providers: where buyers may sign in, by key; the settings' when None.
     """
     bind(ALL_MODELS, settings)
     cookie_name, other_cookie = (
         (_SECURE_COOKIE, _LOCAL_COOKIE) if settings.cookie_secure else (_LOCAL_COOKIE, _SECURE_COOKIE)
     )
+    tables = Tables(_connection(settings), _quick_calls(settings))
     parts = Parts(
         catalogue=catalogue,
         marketplace=marketplace,
-        tables=Tables(_connection(settings)),
+        tables=tables,
         clock=clock,
+        outbox=_outbox(settings, tables, marketplace, clock, catalogue, mail or NoMail(), backend),
+        providers=_providers(settings) if providers is None else providers,
+        rates=Rates(
+            RateLimit(settings.landings_rate, "landings"),
+            RateLimit(settings.api_arrivals_rate, "api_arrivals"),
+            RateLimit(settings.submits_rate, "submits"),
+        ),
         seal=SessionSeal(settings.session_secret.get_secret_value()),
+        retry_box=Box(settings.session_secret.get_secret_value(), "retry of an arrival"),
         session_minutes=settings.session_minutes,
         cookie_name=cookie_name,
         cookie_secure=settings.cookie_secure,
+        public_url=settings.public_url.rstrip("/"),
     )
     return build_web_app(
         service="registration",
@@ -60,12 +104,7 @@ def build(settings: Settings, *, marketplace: Any, clock: Clock, catalogue: Cata
         settings=settings,
         keys=KeyRing(ApiKeyRow),
         parts=parts,
-        # Not the sibling's `subscriptions`: registering does not need it, and must go on without it.
-        readiness={
-            "registrations table": lambda: ask(RegistrationRow),
-            "claims table": lambda: ask(ClaimRow),
-            "customers table": lambda: ask(CustomerRow),
-        },
+        readiness=_readiness(),
         sessions={
             "X-Registration-Session": parts.holder_of,
             cookie_name: parts.cookie_holder_of,
@@ -73,6 +112,8 @@ def build(settings: Settings, *, marketplace: Any, clock: Clock, catalogue: Cata
             # domain.
             other_cookie: lambda _sealed: None,
         },
+        headers={"Strict-Transport-Security": "max-age=31536000"} if settings.cookie_secure else None,
+        problem_pages={"/register": problem_page},
     )
 
 
@@ -82,28 +123,141 @@ def build_from(settings: Settings) -> connexion.FlaskApp:
     Raises:
         SystemExit: the catalogue cannot be used; the reason has been printed.
     """
-    try:
-        catalogue = read_catalogue(settings.products_file)
-    except CatalogueError as error:
-        print(f"Cannot start. {error}", file=sys.stderr)
-        raise SystemExit(78) from None  # EX_CONFIG
     return build(
         settings,
-        marketplace=Marketplace(client(settings, "meteringmarketplace")),
+        marketplace=_marketplace(settings),
         clock=clock_for(settings),
-        catalogue=catalogue,
+        catalogue=_catalogue(settings),
+        mail=_mail(settings),
+    )
+
+
+def work(settings: Settings) -> None:
+    """Run the worker until it is told to stop.
+
+    Raises:
+        SystemExit: the catalogue cannot be used; the reason has been printed.
+    """
+    bind(ALL_MODELS, settings)
+    clock = clock_for(settings)
+    tables = Tables(_connection(settings))
+    outbox = _outbox(
+        settings, tables, _marketplace(settings), clock, _catalogue(settings), _mail(settings), None
+    )
+    signals = Queue(client(settings, "sqs"), settings.registration_signals_queue)
+    run_worker(
+        "registration-worker",
+        settings,
+        loops(tables, outbox, signals, clock.now, settings.sweep_seconds),
+        _readiness() | {"signals queue": signals.ask, "clock": clock.now},
     )
 
 
 def create_local(settings: Settings) -> None:
-    """Create the tables that this service owns."""
+    """Create the tables and the queue that this service owns."""
     bind(OWN_MODELS, settings)
     create_tables(OWN_MODELS)
+    create_queue_with_dlq(client(settings, "sqs"), settings.registration_signals_queue)
 
 
 def key_ring(settings: Settings) -> KeyRing:
     bind([ApiKeyRow], settings)
     return KeyRing(ApiKeyRow)
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    try:
+        catalogue = read_catalogue(settings.products_file)
+    except CatalogueError as error:
+        _refuse_to_start(str(error))
+    for product in catalogue.products.values():
+        if product.hand_over_url and not settings.hand_over_secret.get_secret_value():
+            _refuse_to_start(f"{product.product_code} hands over, but HAND_OVER_SECRET is not set: set it.")
+        if product.sign_in == "required" and not (settings.oidc_issuer or settings.github_client_id):
+            _refuse_to_start(
+                f"{product.product_code} requires buyers to sign in, but no provider is set: set "
+                "OIDC_ISSUER or GITHUB_CLIENT_ID."
+            )
+    return catalogue
+
+
+def _refuse_to_start(reason: str) -> NoReturn:
+    print(f"Cannot start. {reason}", file=sys.stderr)
+    raise SystemExit(78)  # EX_CONFIG
+
+
+def _marketplace(settings: Settings) -> Marketplace:
+    partition = settings.aws_region.partition("-")[0]
+    return Marketplace(
+        client(settings, "meteringmarketplace"),
+        client(
+            settings,
+            "marketplace-entitlement",
+            region=_ENTITLEMENT_REGIONS.get(partition, _COMMERCIAL_REGION),
+        ),
+        client(settings, "marketplace-deployment", region=_COMMERCIAL_REGION),
+    )
+
+
+def _mail(settings: Settings) -> Mail:
+    if settings.mail == "ses":
+        return SesMail(client(settings, "sesv2"), settings.mail_from)
+    if settings.mail == "directory" and settings.mail_directory is not None:
+        return DirectoryMail(settings.mail_directory)
+    return NoMail()
+
+
+def _outbox(
+    settings: Settings,
+    tables: Tables,
+    marketplace: Any,
+    clock: Clock,
+    catalogue: Catalogue,
+    mail: Mail,
+    backend: SellerBackend | None,
+) -> OutboxWork:
+    secret = settings.hand_over_secret.get_secret_value()
+    if backend is None and secret:
+        backend = SellerBackend(httpx.Client(timeout=settings.hand_over_seconds, trust_env=False), secret)
+    box = Box(settings.session_secret.get_secret_value(), "deployment secret")
+    return OutboxWork(tables, catalogue, marketplace, backend, mail, box, clock.now)
+
+
+def _providers(settings: Settings) -> dict[str, Provider]:
+    found: list[Provider] = []
+    try:
+        if settings.oidc_issuer:
+            found.append(
+                OpenIdProvider(
+                    settings.oidc_issuer,
+                    settings.oidc_client_id,
+                    settings.oidc_client_secret.get_secret_value(),
+                    settings.oidc_title,
+                )
+            )
+        if settings.github_client_id:
+            found.append(
+                GitHubProvider(
+                    settings.github_client_id,
+                    settings.github_client_secret.get_secret_value(),
+                    settings.github_url,
+                    settings.github_api_url,
+                )
+            )
+    except ValueError as error:
+        _refuse_to_start(f"OIDC_ISSUER, GITHUB_URL or GITHUB_API_URL cannot be used: {error}")
+    return {provider.key: provider for provider in found}
+
+
+def _readiness() -> Readiness:
+    # Not the sibling's `subscriptions`: registering does not need it, and must go on without it.
+    return {
+        "registrations table": lambda: ask(RegistrationRow),
+        "claims table": lambda: ask(ClaimRow),
+        "customers table": lambda: ask(CustomerRow),
+        "identities table": lambda: ask(IdentityRow),
+        "outbox table": lambda: ask(OutboxRow),
+    }
 
 
 def _connection(settings: Settings) -> Connection:
@@ -113,4 +267,22 @@ def _connection(settings: Settings) -> Connection:
         read_timeout_seconds=settings.aws_read_timeout_seconds,
         max_retry_attempts=settings.aws_attempts - 1,
         max_pool_connections=settings.web_threads,
+    )
+
+
+def _quick_calls(settings: Settings) -> QuickCalls | None:
+    """None where a proxy stands before DynamoDB, or there are no credentials yet: the client sees to both."""
+    session = botocore.session.get_session()
+    credentials = session.get_credentials()
+    endpoint = client(settings, "dynamodb").meta.endpoint_url
+    if credentials is None or get_environ_proxies(endpoint):
+        return None
+    return QuickCalls(
+        endpoint,
+        settings.aws_region,
+        credentials,
+        connect_seconds=settings.aws_connect_timeout_seconds,
+        read_seconds=settings.aws_read_timeout_seconds,
+        ca_file=session.get_config_variable("ca_bundle") or get_cert_path(True),
+        connections=settings.web_threads,
     )

@@ -9,13 +9,24 @@ from registration.customers import Customer
 
 @dataclass(frozen=True)
 class Claim:
-    """A subscription's bond to its customer: made once, never moved, kept when the customer is deleted."""
+    """A subscription's bond to its customer: made once, never moved, kept when the customer is deleted.
+
+    Args:
+        customer_id: None only while the seller's own back end has not named the account yet. Nobody else can
+            claim it in that time.
+        customer_aws_account_id: the AWS account that bought; it may have bought more.
+        offer_type: as the buyer's browser brought it.
+        access_told_at: when a letter told the customer that access is there.
+    """
 
     subscription_id: str
-    customer_id: str
+    customer_id: str | None
     registration_id: str
     product_code: str
     claimed_at: datetime
+    customer_aws_account_id: str | None = None
+    offer_type: str | None = None
+    access_told_at: datetime | None = None
 
 
 class SubscriptionClaimed(Exception):
@@ -38,25 +49,30 @@ class Verdict(Enum):
     OTHER = "other"
 
 
-def judge(claim: Claim | None, holder: Customer | None, registration_id: str, email: str) -> Verdict:
+def judge(
+    claim: Claim | None, holder: Customer | None, registration_id: str, known_as: str | None
+) -> Verdict:
     """Whose the subscription is, seen from one submitted form.
 
     Args:
         claim: the subscription's claim, if any.
         holder: the claim's customer.
         registration_id: where the form was submitted.
-        email: what was entered.
+        known_as: the customer id of the identity that signed in, if it has one.
 
     Returns:
         FREE: nobody's yet.
-        OWN: this registration made the claim (a doubled submit, or one whose answer was lost), or a person
-            with the same e-mail address did, on an earlier landing.
+        OWN: this registration made the claim (a doubled submit, or one whose answer was lost), or its
+            customer has signed in. What somebody enters in a form makes nothing theirs, and must not even be
+            compared: the answer would tell who registered.
         OTHER: somebody else's. So is a deleted customer's: whether the next person is the same is for support
             to judge.
     """
     if claim is None:
         return Verdict.FREE
+    if claim.customer_id is None:
+        return Verdict.OWN if claim.registration_id == registration_id else Verdict.OTHER
     if holder is None or holder.status == "deleted":
         return Verdict.OTHER
-    same_registration = claim.registration_id == registration_id
-    return Verdict.OWN if same_registration or holder.has_email(email) else Verdict.OTHER
+    own = claim.registration_id == registration_id or claim.customer_id == known_as
+    return Verdict.OWN if own else Verdict.OTHER

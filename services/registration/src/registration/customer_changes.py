@@ -22,11 +22,20 @@ class ChangedTooOften(Exception):
     """Somebody else changed the customer each time we tried."""
 
 
+class AccountTaken(Exception):
+    """The seller's account that the change names is another customer's."""
+
+
 class Tables(Protocol):
     def customer(self, customer_id: str) -> Customer | None: ...
 
-    def replace_customer(self, before: Customer, after: Customer) -> bool:
-        """Write `after` if the row still has `before`'s version; False where it has not."""
+    def replace_customer(self, before: Customer, after: Customer, now: datetime) -> bool:
+        """Write `after` and the identities that it gains or loses as one act, if the row still has `before`'s
+        version; False where it has not.
+
+        Raises:
+            AccountTaken: the account that it gains is somebody else's.
+        """
         ...
 
 
@@ -35,17 +44,20 @@ def change(
 ) -> Customer:
     """Set what the change names; what it does not name stays.
 
+    An account id is also an identity: what the seller's back end hands over under it from now on joins this
+    customer.
+
     Args:
         tables: where customers are; reads must be consistent.
         customer_id: whose.
-        change: any of `email`, `name`, `company`.
+        change: any of `email`, `name`, `company`, `account_id`.
         if_match: the `If-Match` header.
         now: the clock's time.
 
     Raises:
-        NoSuchCustomer, VersionNotMet, ChangedTooOften: see there.
+        NoSuchCustomer, VersionNotMet, ChangedTooOften, AccountTaken: see there.
     """
-    return _write(tables, customer_id, if_match, lambda customer: customer.changed(change, now))
+    return _write(tables, customer_id, if_match, now, lambda customer: customer.changed(change, now))
 
 
 def erase(tables: Tables, customer_id: str, now: datetime) -> None:
@@ -54,11 +66,15 @@ def erase(tables: Tables, customer_id: str, now: datetime) -> None:
     Raises:
         NoSuchCustomer, ChangedTooOften: see there.
     """
-    _write(tables, customer_id, None, lambda customer: customer.erased(now))
+    _write(tables, customer_id, None, now, lambda customer: customer.erased(now))
 
 
 def _write(
-    tables: Tables, customer_id: str, if_match: str | None, alter: Callable[[Customer], Customer]
+    tables: Tables,
+    customer_id: str,
+    if_match: str | None,
+    now: datetime,
+    alter: Callable[[Customer], Customer],
 ) -> Customer:
     attempted: Customer | None = None
     for _ in range(_TRIES):
@@ -71,7 +87,7 @@ def _write(
         if not before.is_meant_by(if_match):
             raise VersionNotMet
         after = alter(before)
-        if after is before or tables.replace_customer(before, after):
+        if after is before or tables.replace_customer(before, after, now):
             return after
         attempted = after
     raise ChangedTooOften

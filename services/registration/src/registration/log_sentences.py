@@ -1,27 +1,60 @@
-"""What both doors log of a buyer, in the same words: a buyer may come by the page or by the JSON API."""
+"""What both doors log and count of a buyer: they may come by the page or by the JSON API."""
 
 import structlog
 
+from registration.arriving import EntitlementsNotRead
+from registration.claims import Claim
+from registration.measures import ARRIVALS, BOUND
+from registration.registering import Registered
 from registration.registrations import Registration
 
 log = structlog.get_logger()
 
 
 def say_arrived(registration: Registration) -> None:
+    ARRIVALS.labels(registration.purchase.product_code).inc()
     log.info(
         "A buyer arrived; the token was resolved.",
         registration_id=registration.registration_id,
         subscription_id=registration.purchase.subscription_id,
         product_code=registration.purchase.product_code,
         agreement_id=registration.purchase.agreement_id,
-        status=registration.status,
     )
 
 
-def say_registered(registration: Registration) -> None:
-    log.info(
-        "A buyer registered; the subscription is claimed.",
+def say_registered(registered: Registered) -> None:
+    registration = registered.registration
+    ids = {
+        "registration_id": registration.registration_id,
+        "subscription_id": registration.purchase.subscription_id,
+    }
+    if registered.to_ask:
+        log.info("A buyer registered; the seller's back end is asked for the account.", **ids)
+    elif registered.created:
+        BOUND.labels("new").inc()
+        log.info(
+            "A buyer registered; the subscription is claimed.", customer_id=registration.customer_id, **ids
+        )
+    elif registered.joined:
+        BOUND.labels("known").inc()
+        log.info("A purchase joined an account that there is.", customer_id=registration.customer_id, **ids)
+
+
+def say_handed_over(claim: Claim, bound: tuple[Claim, bool] | None, *, refused: bool) -> None:
+    ids = {"registration_id": claim.registration_id, "subscription_id": claim.subscription_id}
+    if refused:
+        log.info("The seller's back end refused the account; the claim is given up.", **ids)
+    elif bound is not None:
+        BOUND.labels("new" if bound[1] else "known").inc()
+        log.info("The seller's back end named the account.", customer_id=bound[0].customer_id, **ids)
+
+
+def say_entitlements_not_read(error: EntitlementsNotRead, registration: Registration) -> None:
+    say = log.error if error.our_fault else log.warning
+    say(
+        "AWS did not say what a contract grants; the buyer sees so and goes on."
+        + (" It refuses us: check credentials, permissions, Region." if error.our_fault else ""),
         registration_id=registration.registration_id,
         subscription_id=registration.purchase.subscription_id,
-        customer_id=registration.customer_id,
+        error_code=error.error_code,
     )

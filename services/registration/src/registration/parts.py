@@ -1,16 +1,30 @@
 """What the doors may reach: assembled once by app.py, asked for by `the_parts()` in each request."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from pynamodb.exceptions import PynamoDBException
 
 from chassis import web
 from chassis.auth import Caller
+from chassis.aws import is_outage
 from chassis.clock import Clock
-from registration.catalogue import Catalogue
+from chassis.problems import Unavailable
+from chassis.rates import RateLimit
+from registration.catalogue import Catalogue, Product
 from registration.marketplace import Marketplace
+from registration.outbox_work import OutboxWork
 from registration.registrations import Registration
+from registration.sealing import Box
 from registration.sessions import Session, SessionSeal
+from registration.sign_in_providers import Provider
+from registration.subscription_access import PublishedSubscription
 from registration.tables import Tables
+
+# How long the apology page's button works: what AWS calls the shortest life of a token
+# (marketplace-agreement's GetAgreementEntitlements hands out tokens for 30 minutes).
+RETRY_LASTS = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -19,25 +33,56 @@ class SessionHolder(Caller):
 
 
 @dataclass(frozen=True)
+class Rates:
+    """How often the public may: arrive by page and by API (by address), submit and sign in (by session)."""
+
+    landings: RateLimit
+    api_arrivals: RateLimit
+    submits: RateLimit
+
+
+@dataclass(frozen=True)
 class Parts:
     catalogue: Catalogue
     marketplace: Marketplace
     tables: Tables
     clock: Clock
+    outbox: OutboxWork
+    providers: Mapping[str, Provider]
+    rates: Rates
     seal: SessionSeal
+    retry_box: Box
     session_minutes: int
     cookie_name: str
     cookie_secure: bool
+    public_url: str
 
     def now(self) -> datetime:
         return self.clock.now()
+
+    def product_of(self, registration: Registration) -> Product | None:
+        return self.catalogue.find(registration.purchase.product_code)
 
     def registration_of(self, session: Session) -> Registration | None:
         """The registration that a session opens, as its subscription's claim stands; expired ones too."""
         registration = self.tables.registration(session.registration_id)
         if registration is None or not session.opens(registration.secret_hash):
             return None
+        return self.seen(registration)
+
+    def seen(self, registration: Registration) -> Registration:
+        """The registration as its subscription's claim stands now."""
         return registration.seen_with(self.tables.claim_of(registration.purchase.subscription_id))
+
+    def news_of(self, subscription_id: str) -> PublishedSubscription | None:
+        """What is published of a subscription; None also where the sibling's table is away: a registration
+        must be shown all the same."""
+        try:
+            return self.tables.published_subscriptions([subscription_id]).get(subscription_id)
+        except (Unavailable, PynamoDBException) as error:
+            if isinstance(error, PynamoDBException) and not (error.cause and is_outage(error.cause)):
+                raise
+            return None
 
     def holder_of(self, sealed: str) -> SessionHolder | None:
         """Who sends this session in the header of the JSON API; None where it is not valid."""

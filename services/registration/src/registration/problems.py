@@ -1,16 +1,27 @@
 """What each named error of the rules is on the wire: a status, a stable slug, and words."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import flask
 import structlog
 
 from chassis.problems import NotFound, Problem, Unavailable
+from registration.bindings import BoundTooOften
 from registration.catalogue import Catalogue
 from registration.claims import SubscriptionClaimed
-from registration.customer_changes import ChangedTooOften, NoSuchCustomer, VersionNotMet
+from registration.customer_changes import AccountTaken, ChangedTooOften, NoSuchCustomer, VersionNotMet
+from registration.measures import CLAIMS_REFUSED
+from registration.parts import the_parts
 from registration.registrations import RegistrationExpired
 from registration.resolve_refusals import Refusal, TokenNotResolved
 from registration.resolved_purchase import IncompleteAnswer, UnknownProduct
+from registration.sign_in_providers import SignInAway, SignInRefused
 
 log = structlog.get_logger()
+
+P = ParamSpec("P")
 
 START_AGAIN = (
     'Go back to AWS Marketplace and press "Set up your account" again; you need not subscribe again.'
@@ -22,10 +33,27 @@ NAMED_ERRORS = (
     IncompleteAnswer,
     RegistrationExpired,
     SubscriptionClaimed,
+    BoundTooOften,
+    SignInRefused,
+    SignInAway,
     NoSuchCustomer,
     VersionNotMet,
     ChangedTooOften,
+    AccountTaken,
 )
+
+
+def names_errors(handler: Callable[P, flask.Response]) -> Callable[P, flask.Response]:
+    """Let a handler's errors of the rules leave it as the problems that stand for them."""
+
+    @wraps(handler)
+    def with_problems(*args: P.args, **kwargs: P.kwargs) -> flask.Response:
+        try:
+            return handler(*args, **kwargs)
+        except NAMED_ERRORS as error:
+            raise problem_of(error, the_parts().catalogue) from error
+
+    return with_problems
 
 
 def problem_of(error: Exception, catalogue: Catalogue) -> Problem:
@@ -64,6 +92,7 @@ def problem_of(error: Exception, catalogue: Catalogue) -> Problem:
         case RegistrationExpired():
             return Problem(410, "registration-expired", "The registration has expired.", START_AGAIN)
         case SubscriptionClaimed():
+            CLAIMS_REFUSED.inc()
             log.info(
                 "A claim was refused: the subscription belongs to another customer.",
                 registration_id=error.registration_id,
@@ -78,7 +107,16 @@ def problem_of(error: Exception, catalogue: Catalogue) -> Problem:
                 f"Write to {support.in_words()} and quote both ids.",
                 registration_id=error.registration_id,
                 subscription_id=error.subscription_id,
+                product_code=error.product_code,
             )
+        case BoundTooOften():
+            return Unavailable("Other purchases of the same account were in the way.")
+        case SignInRefused():
+            log.info("A sign-in did not succeed.", reason=error.reason)
+            return Problem(400, "sign-in-refused", "The sign-in did not succeed.")
+        case SignInAway():
+            log.warning("A sign-in provider is away.", reason=error.reason)
+            return Problem(503, "sign-in-unavailable", "The sign-in provider did not answer.", retry_after=5)
         case NoSuchCustomer():
             return NotFound()
         case VersionNotMet():
@@ -86,6 +124,10 @@ def problem_of(error: Exception, catalogue: Catalogue) -> Problem:
         case ChangedTooOften():
             return Problem(
                 409, "conflict", "The state of things forbids it.", "Others are changing it; try again."
+            )
+        case AccountTaken():
+            return Problem(
+                409, "account-taken", "This account is another customer's.", "Its id names one customer only."
             )
         case _:
             raise error

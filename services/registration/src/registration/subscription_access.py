@@ -2,23 +2,39 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from registration.catalogue import Catalogue
 from registration.claims import Claim
 from registration.customers import Customer
+from registration.entitlements import Entitlement
 
 Access = Literal["granted", "denied"]
+
+# AWS documents one value of `x-amzn-marketplace-offer-type`.
+TRIAL_OFFER = "free-trial"
 
 
 @dataclass(frozen=True)
 class PublishedSubscription:
-    """What registration reads of a row that notifications owns."""
+    """What registration reads of a row that notifications owns.
+
+    Args:
+        free_trial: by the agreement (concurrent agreements) or the SNS flag (legacy); None where neither has
+            said.
+        entitlements: None where AWS has not been asked; empty where it says none.
+    """
 
     subscription_id: str
     product_code: str
     status: str
     access: Access
+    free_trial: bool | None = None
+    trial_ends_at: datetime | None = None
+    agreement_ends_at: datetime | None = None
+    entitlements: tuple[Entitlement, ...] | None = None
+    entitlements_as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,27 @@ class HeldSubscription:
     product_title: str | None
     status: str
     access: Access
+    free_trial: bool = False
+    trial_ends_at: datetime | None = None
+    agreement_ends_at: datetime | None = None
+    entitlements: tuple[Entitlement, ...] | None = None
+    entitlements_as_of: datetime | None = None
+
+    @property
+    def can_pay(self) -> bool:
+        """Whether AWS bills what is used now."""
+        return self.status == "active"
+
+
+def is_trial(published: PublishedSubscription | None, offer_type: str | None) -> bool:
+    """Whether it is a free trial.
+
+    The agreement says it, or AWS's news, and both stand in the published row; until one of them has, there is
+    only the form field, which the buyer's browser brought and could have invented. So it comes last.
+    """
+    if published is not None and published.free_trial is not None:
+        return published.free_trial
+    return offer_type == TRIAL_OFFER
 
 
 class Tables(Protocol):
@@ -41,35 +78,61 @@ class Tables(Protocol):
 
 
 def held_by(
-    customers: Iterable[Customer], tables: Tables, catalogue: Catalogue
+    customers: Iterable[Customer],
+    tables: Tables,
+    catalogue: Catalogue,
+    published: Mapping[str, PublishedSubscription] | None = None,
 ) -> dict[str, list[HeldSubscription]]:
     """What each customer holds, by customer id, as published at this moment.
 
     Where there is no news yet (a buyer may register before AWS's news comes) a subscription is pending and
     denied.
+
+    Args:
+        published: what is published of all that they hold, where it was read with them; else it is read here.
     """
     customers = list(customers)
     wanted = {subscription_id for customer in customers for subscription_id in customer.subscription_ids}
-    if not wanted:
-        return {customer.customer_id: [] for customer in customers}
-    claims = tables.claims_of(wanted)
-    published = tables.published_subscriptions(wanted)
+    if published is None:
+        published = tables.published_subscriptions(wanted) if wanted else {}
+    # The claim knows the product before the news does, and what the browser said of a trial.
+    unsaid = {one for one in wanted if one not in published or published[one].free_trial is None}
+    claims = tables.claims_of(unsaid) if unsaid else {}
     return {
         customer.customer_id: [
-            _held(claims[subscription_id], published.get(subscription_id), catalogue)
-            for subscription_id in customer.subscription_ids
+            _held(one, claims.get(one), published.get(one), catalogue)
+            for one in customer.subscription_ids
+            if one in published or one in claims
         ]
         for customer in customers
     }
 
 
-def _held(claim: Claim, published: PublishedSubscription | None, catalogue: Catalogue) -> HeldSubscription:
+def _held(
+    subscription_id: str, claim: Claim | None, published: PublishedSubscription | None, catalogue: Catalogue
+) -> HeldSubscription:
+    offer_type = claim.offer_type if claim else None
+    if published is None:
+        product_code = claim.product_code if claim else ""
+        return HeldSubscription(
+            subscription_id=subscription_id,
+            product_code=product_code,
+            product_title=catalogue.title_of(product_code),
+            status="pending",
+            access="denied",
+            free_trial=is_trial(None, offer_type),
+        )
     return HeldSubscription(
-        subscription_id=claim.subscription_id,
-        product_code=claim.product_code,
-        product_title=catalogue.title_of(claim.product_code),
-        status=published.status if published else "pending",
-        access=published.access if published else "denied",
+        subscription_id=subscription_id,
+        product_code=published.product_code,
+        product_title=catalogue.title_of(published.product_code),
+        status=published.status,
+        access=published.access,
+        free_trial=is_trial(published, offer_type),
+        trial_ends_at=published.trial_ends_at,
+        agreement_ends_at=published.agreement_ends_at,
+        entitlements=published.entitlements,
+        entitlements_as_of=published.entitlements_as_of,
     )
 
 

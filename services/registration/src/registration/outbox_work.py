@@ -1,0 +1,259 @@
+"""Does what the outbox says: takes an item, does it, removes it; or notes why not, and when to try again.
+
+Each item is done at least once. Everything at the other side is told the item's id, so that whoever can
+recognise a repeat does (the seller's back end, AWS); a letter may come twice where a crash falls between
+sending and removing.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from chassis.problems import Problem
+from registration.bindings import BoundTooOften
+from registration.catalogue import Catalogue, Product
+from registration.claims import Claim
+from registration.customers import Customer
+from registration.handing_over import Account, NotAnswered, conclude, question, understand
+from registration.languages import known_language
+from registration.letters import Letter, Recipient, access_opened, welcome
+from registration.log_sentences import say_handed_over
+from registration.mail import MailAway, MailRefused
+from registration.marketplace import Marketplace, ParameterNotPut
+from registration.measures import OUTBOX_DONE, OUTBOX_FAILED, OUTBOX_ITEMS
+from registration.outbox_items import Kind, OutboxItem
+from registration.sealing import Box
+from registration.seller_backend import SellerBackend
+from registration.subscription_access import is_trial
+from registration.tables import Tables
+
+log = structlog.get_logger()
+
+_PAGE = 100
+
+
+class Mail(Protocol):
+    def send(self, letter: Letter, to: str, idempotency_id: str) -> None: ...
+
+
+class NotDone(Exception):
+    """It has to be tried again.
+
+    Args:
+        reason: for operators; without personal data.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class OutboxWork:
+    """Everything that doing an item needs.
+
+    Args:
+        tables: where items, claims and customers are.
+        catalogue: the products.
+        marketplace: AWS Marketplace.
+        backend: the seller's own; None where no product hands over.
+        mail: sends letters.
+        box: seals what the seller's back end gave for Quick Launch.
+        now: the one clock.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        catalogue: Catalogue,
+        marketplace: Marketplace,
+        backend: SellerBackend | None,
+        mail: Mail,
+        box: Box,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tables = tables
+        self._catalogue = catalogue
+        self._marketplace = marketplace
+        self._backend = backend
+        self._mail = mail
+        self._box = box
+        self._now = now
+        self._kinds: dict[Kind, Callable[[OutboxItem], None]] = {
+            Kind.HAND_OVER: self._hand_over,
+            Kind.WELCOME_LETTER: self._welcome,
+            Kind.ACCESS_LETTER: self._tell_access,
+            Kind.DEPLOYMENT_PARAMETER: self._put_deployment_parameter,
+        }
+
+    def run(self) -> int:
+        """Do all that is due, and return how many were done."""
+        done, waiting, stuck = 0, 0, 0
+        cursor: str | None = None
+        while True:
+            page, cursor = self._tables.outbox(_PAGE, cursor)
+            for item in page:
+                now = self._now()
+                stuck += item.state(now) == "stuck"
+                waiting += item.state(now) == "waiting"
+                if item.due_at > now:
+                    continue
+                taken = item.taken(now)
+                if self._tables.replace_outbox_item(item, taken):
+                    done += self.attempt(taken)
+            if cursor is None:
+                break
+        OUTBOX_ITEMS.labels("waiting").set(waiting)
+        OUTBOX_ITEMS.labels("stuck").set(stuck)
+        return done
+
+    def attempt(self, item: OutboxItem) -> bool:
+        """Try an item that is in the caller's hands; False where it has to be tried again."""
+        try:
+            self._kinds[item.kind](item)
+        except (NotDone, NotAnswered) as error:
+            self._failed(item, error.reason)
+            return False
+        except (BoundTooOften, Problem) as error:
+            self._failed(item, type(error).__name__)
+            return False
+        except Exception as error:
+            # One item's surprise must not hold up the others.
+            log.exception("An outbox item failed in an unforeseen way; it stays.", outbox_id=item.outbox_id)
+            self._failed(item, type(error).__name__)
+            return False
+        OUTBOX_DONE.labels(item.kind).inc()
+        return True
+
+    def _failed(self, item: OutboxItem, reason: str) -> None:
+        now = self._now()
+        after = item.failed(reason, now)
+        say = log.error if item.state(now) == "stuck" else log.warning
+        say(
+            "Something registering set going is not done yet; it will be tried again.",
+            outbox_id=item.outbox_id,
+            subscription_id=item.subscription_id,
+            attempts=item.attempts,
+            due_at=after.due_at,
+            state=item.state(now),
+            reason=reason,
+        )
+        OUTBOX_FAILED.labels(item.kind).inc()
+        self._tables.replace_outbox_item(item, after)
+
+    # -- the kinds -------------------------------------------------------------------------------------------
+
+    def _hand_over(self, item: OutboxItem) -> None:
+        claim = self._tables.claim_of(item.subscription_id)
+        ours = claim is not None and claim.registration_id == item.payload["registration_id"]
+        if claim is None or not ours or claim.customer_id is not None:
+            # Given up, or concluded by another try whose answer was lost.
+            self._tables.remove_outbox_item(item)
+            return
+        product = self._product(claim)
+        if product.hand_over_url is None or self._backend is None:
+            raise NotDone("the catalogue or the settings no longer say where to hand over")
+        status, body = self._backend.ask(
+            product.hand_over_url, question(item, claim, product), item.outbox_id
+        )
+        answer = understand(status, body)
+        secret = answer.deployment_secret if isinstance(answer, Account) else None
+        sealed = self._box.seal(secret, self._now()) if secret else None
+        bound = conclude(self._tables, item, claim, answer, product, self._now(), sealed_secret=sealed)
+        say_handed_over(claim, bound, refused=not isinstance(answer, Account))
+
+    def _welcome(self, item: OutboxItem) -> None:
+        claim, customer, product = self._whose(item)
+        if claim is not None and customer is not None and product is not None:
+            published = self._tables.published_subscriptions([item.subscription_id]).get(item.subscription_id)
+            granted = published is not None and published.access == "granted"
+            if granted:
+                # Before sending: two letters of which one is late are worse than a mark without a letter, for
+                # this one says it too and is tried until it goes out.
+                self._tables.tell_access(claim, None, self._now())
+            trial = is_trial(published, claim.offer_type)
+            language = known_language(customer.language) or "en"
+            self._send(
+                item,
+                customer,
+                welcome(product, language, _recipient(item, customer), granted=granted, trial=trial),
+            )
+        self._tables.remove_outbox_item(item)
+
+    def _tell_access(self, item: OutboxItem) -> None:
+        _, customer, product = self._whose(item)
+        if customer is not None and product is not None:
+            language = known_language(customer.language) or "en"
+            self._send(item, customer, access_opened(product, language, _recipient(item, customer)))
+        self._tables.remove_outbox_item(item)
+
+    def _send(self, item: OutboxItem, customer: Customer, letter: Letter) -> None:
+        if customer.email is None:
+            return
+        try:
+            self._mail.send(letter, customer.email, item.outbox_id)
+        except MailAway:
+            raise NotDone("the mail service is away") from None
+        except MailRefused as error:
+            if error.is_ours:
+                raise NotDone(f"the mail service refuses us: {error}") from None
+            log.warning(
+                "A letter cannot be delivered: the mail service does not take the address.",
+                customer_id=customer.customer_id,
+                subscription_id=item.subscription_id,
+                reason=error.reason.value,
+                error_code=error.error_code,
+            )
+
+    def _put_deployment_parameter(self, item: OutboxItem) -> None:
+        claim, customer, product = self._whose(item)
+        if claim is not None and customer is not None and product is not None and product.quick_launch:
+            sealed = item.payload.get("deployment_secret")
+            secret = self._box.open(sealed, self._now()) if sealed else ""
+            if secret is None:
+                raise NotDone("the deployment secret cannot be opened: was SESSION_SECRET changed?")
+            value = product.quick_launch.secret_of(
+                customer_id=customer.customer_id,
+                account_id=customer.account_id or "",
+                subscription_id=claim.subscription_id,
+                deployment_secret=secret,
+            )
+            if not value:
+                raise NotDone(
+                    "the seller's back end gave no deployment_secret for this product's Quick Launch"
+                )
+            try:
+                self._marketplace.put_deployment_parameter(
+                    product.product_id,
+                    item.payload["agreement_id"],
+                    product.quick_launch.parameter,
+                    value,
+                    item.outbox_id,
+                )
+            except ParameterNotPut as error:
+                raise NotDone(f"AWS did not take the deployment parameter ({error.error_code})") from None
+        self._tables.remove_outbox_item(item)
+
+    def _whose(self, item: OutboxItem) -> tuple[Claim | None, Customer | None, Product | None]:
+        """Claim, customer and product of an item; the customer is None once their data is erased."""
+        claim = self._tables.claim_of(item.subscription_id)
+        customer = self._tables.customer(item.customer_id) if item.customer_id else None
+        if claim is None or customer is None or customer.status == "deleted":
+            return claim, None, None
+        return claim, customer, self._product(claim)
+
+    def _product(self, claim: Claim) -> Product:
+        product = self._catalogue.find(claim.product_code)
+        if product is None:
+            raise NotDone("the product has left the catalogue")
+        return product
+
+
+def _recipient(item: OutboxItem, customer: Customer) -> Recipient:
+    return Recipient(
+        customer_id=customer.customer_id,
+        subscription_id=item.subscription_id,
+        name=customer.name,
+        account_id=customer.account_id,
+    )
