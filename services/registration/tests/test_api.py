@@ -2,9 +2,11 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import permutations
 from typing import Any
 
 import jwt
@@ -17,6 +19,7 @@ from conftest import (
     LICENSE_ARN,
     OTHER_LICENSE_ARN,
     SIGN_IN,
+    START,
     House,
     a_license,
     assemble,
@@ -29,6 +32,9 @@ from jwt.algorithms import ECAlgorithm
 from chassis.tables import encode_cursor
 from registration import subscription_ids
 from registration.catalogue import Catalogue
+from registration.claims import Claim
+from registration.customer_search import Search, search
+from registration.customers import Customer, CustomerDetails, new_customer
 from registration.resolve_refusals import Refusal, TokenNotResolved
 from registration.settings import Settings
 from registration.tables import CustomerRow, IdentityRow, RegistrationRow
@@ -375,6 +381,41 @@ def test_a_customer_of_several_purchases_of_one_moment_is_found_once(house: Hous
     for limit in (1, 3, 50):
         assert listed(house, product_code=CONCURRENT, limit=limit) == sorted(ids)
         assert listed(house, customer_aws_account_id=A, limit=limit) == sorted(ids)
+
+
+class OneCustomersIndex:
+    """An index with these claims of one customer, in this order."""
+
+    def __init__(self, claims: list[Claim]) -> None:
+        self._claims = claims
+
+    def claims_by_product(
+        self, product_code: str, limit: int, cursor: str | None
+    ) -> tuple[list[Claim], str | None]:
+        start, end = int(cursor or 0), int(cursor or 0) + limit
+        return self._claims[start:end], str(end) if end < len(self._claims) else None
+
+    def claims_of(self, subscription_ids: Iterable[str]) -> dict[str, Claim]:
+        return {claim.subscription_id: claim for claim in self._claims}
+
+    def customers_of(self, customer_ids: Iterable[str]) -> dict[str, Customer]:
+        customer = new_customer("cus_1", CustomerDetails("ada@example.com"), "sub_0", START)
+        ids = tuple(claim.subscription_id for claim in self._claims)
+        return {"cus_1": replace(customer, subscription_ids=ids)}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_whatever_the_order_of_one_moment_is(order: tuple[int, ...], limit: int) -> None:
+    claims = [Claim(f"sub_{number}", "cus_1", f"reg_{number}", "code", START) for number in order]
+    found, cursor = 0, None
+    while True:
+        tables: Any = OneCustomersIndex(claims)
+        page, cursor = search(tables, Search(product_code="code"), limit, cursor)
+        found += len(page)
+        if cursor is None:
+            break
+    assert found == 1
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_an_account_without_a_name_is_none() -> None:
 def test_the_question_is_what_the_contract_says() -> None:
     tables = MemoryTables()
     item, claim = asked(tables, identity=ADA)
-    body = question(item, claim, HOSTED)
+    body = question(item, claim, HOSTED, free_trial=True)
     assert body == {
         "type": "registration.hand_over",
         "registration_id": "reg_a",
@@ -107,8 +107,8 @@ def test_the_question_is_what_the_contract_says() -> None:
     promised = contract["components"]["schemas"]["HandOverRequest"]
     assert set(body) == set(promised["properties"])
     assert set(promised["required"]) <= set(body)
-    assert not question(item, replace(claim, offer_type=None), HOSTED)["free_trial"]
-    assert question(asked(MemoryTables())[0], claim, HOSTED)["identity"] is None
+    assert not question(item, claim, HOSTED, free_trial=False)["free_trial"]
+    assert question(asked(MemoryTables())[0], claim, HOSTED, free_trial=False)["identity"] is None
 
 
 def test_a_yes_binds_to_the_account_that_was_named() -> None:

@@ -293,3 +293,9 @@ def test_no_answer_about_a_parameter_is_named(aws: Aws) -> None:
     aws.status, aws.body = 502, b"<html>Bad Gateway</html>"
     with pytest.raises(ParameterNotPut, match="502"):
         marketplace(aws.url).put_deployment_parameter("prod-1", "agmt-1", "ApiKey", SECRET, "key-1")
+    aws.status, aws.body = 200, b"<html>Welcome</html>"
+    with pytest.raises(ParameterNotPut):
+        marketplace(aws.url).put_deployment_parameter("prod-1", "agmt-1", "ApiKey", SECRET, "key-1")
+    aws.body = b"{}"
+    with pytest.raises(ParameterNotPut, match="no deploymentParameterId"):
+        marketplace(aws.url).put_deployment_parameter("prod-1", "agmt-1", "ApiKey", SECRET, "key-1")

@@ -164,7 +164,7 @@ def _reachable(registration_id: str, who: Caller, parts: Parts) -> Registration:
 def _registration_answer(registration: Registration, parts: Parts) -> dict[str, Any]:
     product_code = registration.purchase.product_code
     answer: dict[str, Any] = RegistrationSchema().dump(registration)
-    published = parts.news_of(registration.purchase.subscription_id)
+    published = parts.tables.news_of(registration.purchase.subscription_id)
     return answer | {
         "product": {"product_code": product_code, "title": parts.catalogue.title_of(product_code)},
         "free_trial": is_trial(published, registration.offer_type),

@@ -133,7 +133,8 @@ def _claims_of(customers: Iterable[Customer], tables: Tables) -> Mapping[str, Cl
 
 def _first_of_each(page: Iterable[Claim]) -> dict[str, Claim]:
     firsts: dict[str, Claim] = {}
-    for claim in page:
+    # Not as the page has them: nothing says in which order an index has claims of one moment.
+    for claim in sorted(page, key=_place):
         if claim.customer_id:
             firsts.setdefault(claim.customer_id, claim)
     return firsts

@@ -61,7 +61,7 @@ class Tables(bindings.Tables, Protocol):
     def remove_outbox_item(self, item: OutboxItem) -> None: ...
 
 
-def question(item: OutboxItem, claim: Claim, product: Product) -> dict[str, Any]:
+def question(item: OutboxItem, claim: Claim, product: Product, *, free_trial: bool) -> dict[str, Any]:
     """The body of the signed POST (`HandOverRequest` of the contract)."""
     asked = item.payload
     return {
@@ -72,7 +72,7 @@ def question(item: OutboxItem, claim: Claim, product: Product) -> dict[str, Any]
         "product_id": product.product_id,
         "customer_aws_account_id": claim.customer_aws_account_id,
         "agreement_id": asked["agreement_id"],
-        "free_trial": claim.offer_type == "free-trial",
+        "free_trial": free_trial,
         "email": asked["email"],
         "name": asked["name"],
         "company": asked["company"],

@@ -235,7 +235,7 @@ def _form_page(
         "register.html",
         400 if errors else 200,
         product=product,
-        trial=is_trial(parts.news_of(registration.purchase.subscription_id), registration.offer_type),
+        trial=is_trial(parts.tables.news_of(registration.purchase.subscription_id), registration.offer_type),
         csrf_token=session.csrf_token(),
         entered=entered or {},
         errors=errors or {},

@@ -114,7 +114,7 @@ class Marketplace:
             ParameterNotPut: see there.
         """
         try:
-            self._deployment.put_deployment_parameter(
+            answer = self._deployment.put_deployment_parameter(
                 catalog=_CATALOG,
                 productId=product_id,
                 agreementId=agreement_id,
@@ -126,6 +126,9 @@ class Marketplace:
             raise ParameterNotPut(_code(error)) from None
         except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as error:
             raise ParameterNotPut(type(error).__name__) from None
+        if not answer.get("deploymentParameterId"):
+            # botocore reads a garbled 200 as an answer without members.
+            raise ParameterNotPut("no deploymentParameterId in the answer")
 
 
 def _code(error: botocore.exceptions.ClientError) -> str:

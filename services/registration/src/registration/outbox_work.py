@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from chassis.aws import is_outage
 from chassis.problems import Problem
 from registration.bindings import BoundTooOften
 from registration.catalogue import Catalogue, Product
@@ -120,7 +121,10 @@ class OutboxWork:
             return False
         except Exception as error:
             # One item's surprise must not hold up the others.
-            log.exception("An outbox item failed in an unforeseen way; it stays.", outbox_id=item.outbox_id)
+            if not is_outage(error):
+                log.exception(
+                    "An outbox item failed in an unforeseen way; it stays.", outbox_id=item.outbox_id
+                )
             self._failed(item, type(error).__name__)
             return False
         OUTBOX_DONE.labels(item.kind).inc()
@@ -154,8 +158,9 @@ class OutboxWork:
         product = self._product(claim)
         if product.hand_over_url is None or self._backend is None:
             raise NotDone("the catalogue or the settings no longer say where to hand over")
+        trial = is_trial(self._tables.news_of(claim.subscription_id), claim.offer_type)
         status, body = self._backend.ask(
-            product.hand_over_url, question(item, claim, product), item.outbox_id
+            product.hand_over_url, question(item, claim, product, free_trial=trial), item.outbox_id
         )
         answer = understand(status, body)
         secret = answer.deployment_secret if isinstance(answer, Account) else None

@@ -4,13 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pynamodb.exceptions import PynamoDBException
-
 from chassis import web
 from chassis.auth import Caller
-from chassis.aws import is_outage
 from chassis.clock import Clock
-from chassis.problems import Unavailable
 from chassis.rates import RateLimit
 from registration.catalogue import Catalogue, Product
 from registration.marketplace import Marketplace
@@ -19,7 +15,6 @@ from registration.registrations import Registration
 from registration.sealing import Box
 from registration.sessions import Session, SessionSeal
 from registration.sign_in_providers import Provider
-from registration.subscription_access import PublishedSubscription
 from registration.tables import Tables
 
 # How long the apology page's button works: what AWS calls the shortest life of a token
@@ -73,16 +68,6 @@ class Parts:
     def seen(self, registration: Registration) -> Registration:
         """The registration as its subscription's claim stands now."""
         return registration.seen_with(self.tables.claim_of(registration.purchase.subscription_id))
-
-    def news_of(self, subscription_id: str) -> PublishedSubscription | None:
-        """What is published of a subscription; None also where the sibling's table is away: a registration
-        must be shown all the same."""
-        try:
-            return self.tables.published_subscriptions([subscription_id]).get(subscription_id)
-        except (Unavailable, PynamoDBException) as error:
-            if isinstance(error, PynamoDBException) and not (error.cause and is_outage(error.cause)):
-                raise
-            return None
 
     def holder_of(self, sealed: str) -> SessionHolder | None:
         """Who sends this session in the header of the JSON API; None where it is not valid."""

@@ -21,7 +21,7 @@ from pynamodb.exceptions import (
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chassis.aws import error_code
+from chassis.aws import error_code, is_outage
 from chassis.problems import Unavailable
 from chassis.tables import decode_cursor, encode_cursor, foreign_cursor, read_page
 from registration.bindings import Binding, Written
@@ -414,6 +414,18 @@ class Tables:
                 raise
 
     # -- the sibling's ---------------------------------------------------------------------------------------
+
+    def news_of(self, subscription_id: str) -> PublishedSubscription | None:
+        """What is published of one subscription; None also where the sibling's table is away: for what must
+        go on without it."""
+        try:
+            return self.published_subscriptions([subscription_id]).get(subscription_id)
+        except Unavailable:
+            return None
+        except PynamoDBException as error:
+            if is_outage(error):
+                return None
+            raise
 
     def published_subscriptions(self, subscription_ids: Iterable[str]) -> dict[str, PublishedSubscription]:
         """What notifications says of these subscriptions now; those without news are left out.
