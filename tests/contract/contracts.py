@@ -132,20 +132,28 @@ def configuration() -> SchemathesisConfig:
     return SchemathesisConfig.from_dict(settings)
 
 
-def schema(service: str, leaves: frozenset[str] = frozenset()) -> Any:
+def schema(service: str, leaves: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()) -> Any:
     """What Schemathesis makes tests from. The real address is not known yet; the world names it with each
     request.
 
     Args:
         service: whose contract.
         leaves: operations whose links are left out.
+        without: parameters that are left out.
     """
     contract = document(service)
-    for path in contract["paths"].values():
-        for operation in path.values():
-            if isinstance(operation, dict) and operation["operationId"] in leaves:
-                for response in operation["responses"].values():
-                    response.pop("links", None)
+    for operation in (one for path in contract["paths"].values() for one in path.values()):
+        if not isinstance(operation, dict):
+            continue
+        operation["parameters"] = [
+            one for one in operation.get("parameters", []) if one.get("name") not in without
+        ]
+        for response in operation["responses"].values():
+            if operation["operationId"] in leaves:
+                response.pop("links", None)
+            for link in response.get("links", {}).values():
+                for name in without & set(link.get("parameters", {})):
+                    del link["parameters"][name]
     made = schemathesis.openapi.from_dict(contract, config=configuration())
     made.config.update(base_url="http://127.0.0.1:9")
     return made

@@ -120,4 +120,6 @@ def _account(asked: dict[str, Any]) -> tuple[int, dict[str, str]]:
         return 422, {"detail": "This address has no account with us."}
     if who.startswith(UNANSWERED):
         return 503, {}
-    return 201, {"account_id": f"account-{who}", "deployment_secret": "a key of the account"}
+    # One account for each purchase: no answer depends on the requests before it.
+    account_id = f"account-{asked['subscription_id']}"
+    return 201, {"account_id": account_id, "deployment_secret": "a key of the account"}

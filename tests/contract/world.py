@@ -23,6 +23,7 @@ import boto3
 import httpx
 import requests
 import schemathesis
+from schemathesis.core import NOT_SET
 
 from tests.contract.contracts import SCOPES, SERVICES, Operation
 from tests.contract.seller_side import HANDED_OVER_PRODUCT, REFUSED, UNANSWERED, SellerSide
@@ -384,17 +385,16 @@ class World:
         self.note(service, case, response)
         case.validate_response(response, headers=how["headers"], transport_kwargs=how)
 
-    def prepare(self, service: str, case: schemathesis.Case, luck: int | None = None) -> dict[str, Any]:
+    def prepare(self, service: str, case: schemathesis.Case, luck: int) -> dict[str, Any]:
         """Make a case's examples real, and answer how it is sent: with a key of all scopes, by cookie, or
         with the two proofs of a purchase and a person.
 
         Args:
             service: whose operation.
             case: is changed.
-            luck: decides between what an example can stand for; the case's `chance` when None.
+            luck: decides between what an example can stand for.
         """
         operation = operation_id(case)
-        luck = chance(case) if luck is None else luck
         how = {"base_url": self.url(service), "session": self._session, "allow_redirects": False}
         if operation.startswith("landing.") and operation != "landing.receive_buyer":
             return how | {"headers": {}, "cookies": self._as_browser(case, luck)}
@@ -500,10 +500,11 @@ def is_valid(case: schemathesis.Case) -> bool:
     return case.meta is not None and bool(case.meta.generation.mode.is_positive)
 
 
-def chance(case: schemathesis.Case) -> int:
-    """A number that is as random as the case, and the same for the same case."""
-    made = (case.path_parameters, case.query, dict(case.headers or {}), case.body)
-    return zlib.crc32(repr(made).encode())
+def chance(case: schemathesis.Case, *parts: str) -> int:
+    """A number that is as random as the case, or as these parts of it, and the same for the same ones."""
+    made = [getattr(case, part) for part in parts or ("path_parameters", "query", "headers", "body")]
+    said = [None if one is NOT_SET else dict(one) if isinstance(one, Mapping) else one for one in made]
+    return zlib.crc32(repr(said).encode())
 
 
 def by_cookie(cookie: str) -> dict[str, str]:

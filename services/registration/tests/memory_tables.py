@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
+from chassis.problems import Unavailable
 from registration.bindings import Binding, Written
 from registration.claims import Claim
 from registration.customer_changes import AccountTaken
@@ -324,3 +325,9 @@ class MemoryTables:
     ) -> tuple[Customer | None, dict[str, PublishedSubscription]]:
         customer = self.customer(customer_id)
         return customer, self.published_subscriptions(customer.subscription_ids) if customer else {}
+
+    def news_of(self, subscription_id: str) -> PublishedSubscription | None:
+        try:
+            return self.published_subscriptions([subscription_id]).get(subscription_id)
+        except Unavailable:
+            return None

@@ -3,6 +3,7 @@
 So what the rules' tests find on the one is true of the other.
 """
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -80,6 +81,18 @@ ACCOUNTS = ("acct-1", "acct-2")
 
 
 # -- claims ------------------------------------------------------------------------------------------------
+
+
+def test_both_take_the_same_calls() -> None:
+    def calls(tables: type) -> dict[str, list[str]]:
+        return {
+            name: list(inspect.signature(call).parameters)
+            for name, call in vars(tables).items()
+            if inspect.isfunction(call) and not name.startswith("_")
+        }
+
+    ours = calls(MemoryTables)
+    assert {name: ours[name] for name in ours.keys() - {"before", "after"}} == calls(Tables)
 
 
 def test_a_binding_writes_all_of_it(tables: EitherTables) -> None:
@@ -394,6 +407,7 @@ def test_readings_by_many_ids_leave_out_what_is_not_there(tables: EitherTables) 
     assert tables.published_subscriptions(["sub_a"]) == {}
     assert tables.customer_with_news("cus_a") == (customer(), {})
     assert tables.customer_with_news("cus_b") == (None, {})
+    assert tables.news_of("sub_a") is None
 
 
 def test_the_siblings_rows_are_read_alike(tables: EitherTables) -> None:
@@ -405,6 +419,7 @@ def test_the_siblings_rows_are_read_alike(tables: EitherTables) -> None:
     row = PublishedSubscription("sub_a", "plain", "active", "granted")
     assert tables.published_subscriptions(["sub_a", "sub_b"]) == {"sub_a": row}
     assert tables.customer_with_news("cus_a") == (customer(), {"sub_a": row})
+    assert (tables.news_of("sub_a"), tables.news_of("sub_b")) == (row, None)
 
 
 # -- the outbox --------------------------------------------------------------------------------------------

@@ -68,6 +68,16 @@ def test_a_claim_without_a_customer_waits() -> None:
     assert look(tables) == NOTHING
 
 
+def test_the_sweep_writes_nothing_for_who_was_told() -> None:
+    # It looks at every claim on every beat: a write for each would cost money each time.
+    tables = world(sub_a="active")
+    look(tables)
+    acts: list[str] = []
+    tables.before = acts.append
+    look(tables)
+    assert acts == ["published_subscriptions"]
+
+
 def test_of_two_looks_at_once_one_sends_the_letter() -> None:
     tables = world(sub_a="active")
     stale = [claim()]
