@@ -123,6 +123,10 @@ class World:
     """The identities that have led to anybody."""
     told: list[tuple[str, str]] = field(default_factory=list)
     """Subscription and customer, as buyers were told."""
+    tried_at: dict[str, datetime] = field(default_factory=dict)
+    """When the world outside last heard of each outbox item."""
+    minutes_passed: bool = False
+    broken: list[str] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
     """What was done, for whoever reads a failure."""
     _now: datetime = START
@@ -192,11 +196,11 @@ class World:
     def ask(self, _address: str, body: Mapping[str, Any], idempotency_key: str) -> tuple[int, Any]:
         """The seller's back end. It need not be consistent: the buyer's side must be."""
         self.act()
-        assert idempotency_key in self.hand_overs, "asked what nothing remembers to ask again"
+        self._not_in_anothers_hands(idempotency_key)
+        self._demand(idempotency_key in self.hand_overs, "asked what nothing remembers to ask again")
         claimed = {name: body[name] for name in ("registration_id", "subscription_id", "email")}
-        assert self.asked.setdefault(idempotency_key, claimed) == claimed, (
-            "one idempotency key, two questions"
-        )
+        same = self.asked.setdefault(idempotency_key, claimed) == claimed
+        self._demand(same, "one idempotency key, two questions")
         answer = self.answers.pop(0) if self.answers else "account 1"
         self.story.append(f"{self.turns.current or 'the end'}: the back end answers {answer}")
         match answer:
@@ -215,16 +219,31 @@ class World:
     def send(self, letter: Letter, to: str, idempotency_id: str) -> None:
         """The mail. It is away once, for the first letter of all."""
         self.act()
+        self._not_in_anothers_hands(idempotency_id)
         if not self.sent and not self.acts.get("mail"):
             self.acts["mail"] = 1
             raise MailAway
         self.sent.append((idempotency_id, to, letter))
 
     def put_deployment_parameter(
-        self, _product_id: str, agreement_id: str, _name: str, secret: str, _key: str
+        self, _product_id: str, agreement_id: str, _name: str, secret: str, key: str
     ) -> None:
         self.act()
+        self._not_in_anothers_hands(key)
         self.put.append((agreement_id, secret))
+
+    def _not_in_anothers_hands(self, outbox_id: str) -> None:
+        """Whoever tries an item again has waited for the lease, or for the pause after a failure; unless the
+        one before was held up for longer than the lease, as it may be where minutes pass."""
+        last = self.tried_at.get(outbox_id)
+        waited = last is None or self._now - last >= timedelta(seconds=1)
+        self._demand(waited or self.minutes_passed, "an item was in two hands at once")
+        self.tried_at[outbox_id] = self._now
+
+    def _demand(self, holds: bool, otherwise: str) -> None:
+        """As `assert`, where the worker would take an exception for an item's failure."""
+        if not holds:
+            self.broken.append(otherwise)
 
     # -- actors ----------------------------------------------------------------------------------------------
 
@@ -309,6 +328,7 @@ class World:
             for _ in range(times):
                 self.act()
                 self.story.append("a minute passes")
+                self.minutes_passed = True
                 self._now += timedelta(seconds=61)
 
         return job
@@ -404,6 +424,7 @@ class World:
 
     def check(self) -> None:
         """After every act."""
+        assert not self.broken, self.broken
         self._remember()
         self._check_claims_and_customers()
         self._check_identities()

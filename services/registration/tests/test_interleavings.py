@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from buyers_world import Answer, Fault, News, ProductKind, World
+from buyers_world import START, Answer, Fault, News, ProductKind, World
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from registration.identities import Identity
+from registration.outbox_items import Kind, new_item
 
 DEEP = os.environ.get("REGISTRATION_DEEP") == "1"
 
@@ -265,3 +266,38 @@ def test_before_during_or_after_the_news(cast: Cast, status: News, order: list[i
     with capture_logs():
         before = ending(0)
         assert before == ending(during) == ending(None)
+
+
+def test_a_question_whose_claim_has_a_customer_is_dropped() -> None:
+    """No act leaves such a one; if one is there all the same, it is not asked for ever."""
+    world = World(["handing over"])
+    world.alone("buyer", world.submit(0, "a", None))
+    (key,) = world.hand_overs
+    question = new_item(
+        Kind.HAND_OVER, key.removeprefix("hand-over-"), "sub_0", None, START, {"registration_id": "reg_0a"}
+    )
+    world.tables.outbox_by_id[question.outbox_id] = question
+    with capture_logs():
+        world.outbox.run()
+    assert question.outbox_id not in world.tables.outbox_by_id
+    assert len(world.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "letters"),
+    [
+        ("active", "active", ["welcome-letter-sub_0"]),
+        ("pending", "active", ["welcome-letter-sub_0", "access-letter-sub_0"]),
+        ("pending", "pending", ["welcome-letter-sub_0"]),
+    ],
+)
+def test_access_is_told_in_one_letter(first: News, then: News, letters: list[str]) -> None:
+    world = World(["plain"])
+    world.publish(0, first)
+    with capture_logs():
+        world.alone("buyer", world.submit(0, "a", None))
+        world.run_dry()
+        world.publish(0, then)
+        world.alone("the sweep", world.sweep())
+        world.run_dry()
+    assert [outbox_id for outbox_id, _, _ in world.sent] == letters
