@@ -270,12 +270,7 @@ class House:
     def until_all_is_heard(self, *buyers: Buyer) -> None:
         """Waits until registration has taken all signals, and for more news of these purchases to come: of
         agreements AWS is asked once they are active, and its answer is signalled too."""
-        for buyer in buyers:
-            if buyer.generation == "concurrent_agreements":
-                self.until(
-                    lambda buyer=buyer: self.subscription(buyer).get("free_trial") is not None,
-                    "AWS's answer about the agreement",
-                )
+        self.until_answered(*buyers)
         signals = self.engine.queue(REGISTRATION_SIGNALS_QUEUE)
         outbox = "marketplane-notifications-outbox"
         self.until(lambda: not self.engine.rows(outbox) and signals.depth() == 0, "the signals to be taken")
@@ -419,6 +414,21 @@ class House:
             self.until(
                 lambda buyer=buyer: self.subscription(buyer).get("status") == status, f"status {status}"
             )
+
+    def until_answered(self, *buyers: Buyer) -> None:
+        """Waits until nothing is left to ask AWS about these purchases: each answer changes their rows."""
+        ids = {buyer.subscription_id for buyer in buyers}
+
+        def nothing_is_due() -> bool:
+            rows = self.engine.rows("marketplane-subscriptions")
+            due = [
+                row["private_ask_at"]
+                for row in rows
+                if row["subscription_id"] in ids and "private_ask_at" in row
+            ]
+            return all(at > wire(self.now()) for at in due)
+
+        self.until(nothing_is_due, "AWS's answers")
 
     # -- its processes -----------------------------------------------------------------------------
 

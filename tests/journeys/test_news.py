@@ -40,9 +40,8 @@ def stopped(house: House) -> Iterator[Callable[[str], None]]:
 
 
 def subscription_but_for_ids(house: House, buyer: Buyer) -> dict[str, Any]:
-    """A row without what differs from one purchase to the next, or counts the steps of the way, and without
-    what no news says: AWS is asked for that in its own time, and an ended subscription may be asked about or
-    not."""
+    """A row without what differs from one purchase to the next, or counts the steps of the way; and without
+    what AWS is asked for: how often that is depends on the way too."""
     row = house.subscription(buyer)
     own = {"subscription_id", "license_arn", "agreement_id", "customer_identifier", "customer_aws_account_id"}
     own |= {"offer_id", "changed_by", "version"}
@@ -250,6 +249,7 @@ def test_old_news_changes_nothing(house: House) -> None:
         return [row["body"] for row in inbox(house) if row.get("subject") in subjects]
 
     house.until(lambda: len(bodies()) == 7, "all news")
+    house.until_answered(*buyers)
     before = [(house.subscription(buyer), house.bill(buyer)) for buyer in buyers]
     house.advance(timedelta(days=2))
     queue = house.engine.queue(NEWS_QUEUE)

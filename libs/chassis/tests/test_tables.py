@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import GetError
 from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
 
 from chassis.problems import Problem
 from chassis.settings import ChassisSettings
@@ -53,12 +54,32 @@ def test_binding_gives_the_full_name_region_and_time_outs(aws_env: str) -> None:
         web_threads=9,
     )
     bind([model], settings)
-    bind([model], settings)  # once more: the prefix does not grow
-    meta = model.Meta
-    assert (meta.table_name, meta.region, meta.read_timeout_seconds) == ("here-readings", "eu-west-1", 7)
-    assert (meta.max_retry_attempts, meta.max_pool_connections) == (3, 9)
+    connection = bind([model], settings)  # once more: the prefix does not grow
+    assert (model.Meta.table_name, model.Meta.max_retry_attempts) == ("here-readings", 3)
+    made = connection.client.meta
+    assert (made.region_name, made.config.read_timeout, made.config.retries) == (
+        "eu-west-1",
+        7,
+        {"total_max_attempts": 4, "mode": "standard"},
+    )
     bind([model], ChassisSettings(table_prefix="there-"))
     assert model.Meta.table_name == "there-readings"
+
+
+def test_tables_share_one_connection_and_its_client(aws_env: str) -> None:
+    readings, others = make_model(), make_model()
+    others.Meta.table_name = "others"
+    models: list[Any] = [readings, others]
+    connection = bind(models, ChassisSettings(environment="test"))
+    create_tables(models)
+    for model in models:
+        model("m", NOON).save()
+        assert model.get("m", NOON).at == NOON
+        assert model._get_connection().connection is connection
+    with TransactWrite(connection=connection) as transaction:
+        for model in models:
+            transaction.delete(model("m", NOON))
+    assert [list(model.scan()) for model in models] == [[], []]
 
 
 def test_binding_again_goes_to_the_new_place(reading: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +98,8 @@ def test_creating_is_idempotent_and_loses_nothing(reading: Any) -> None:
 def test_many_processes_may_create_at_once(aws_env: str, monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(4)
     models = [make_model() for _ in range(4)]
-    bind(models, ChassisSettings())
+    for model in models:
+        bind([model], ChassisSettings())
 
     def create(model: type[Model]) -> None:
         exists = model.exists

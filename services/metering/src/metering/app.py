@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import connexion
-from pynamodb.connection import Connection
 
 from chassis import aws
 from chassis.auth import KeyRing
@@ -38,15 +37,7 @@ class Metering:
 
 def build_books(settings: Settings) -> Books:
     """Bind the tables and open the books."""
-    bind([*tables.OWN, *tables.READ], settings)
-    return Books(
-        Connection(
-            region=settings.aws_region,
-            connect_timeout_seconds=settings.aws_connect_timeout_seconds,
-            read_timeout_seconds=settings.aws_read_timeout_seconds,
-            max_retry_attempts=settings.aws_attempts - 1,
-        )
-    )
+    return Books(bind([*tables.OWN, *tables.READ], settings))
 
 
 def build_usage_log(settings: Settings, clock: Clock) -> UsageLog:
@@ -112,7 +103,7 @@ def work(settings: Settings) -> None:
 
 
 def key_ring(settings: Settings) -> KeyRing:
-    build_books(settings)
+    bind([tables.MeteringKey], settings)
     return KeyRing(tables.MeteringKey)
 
 

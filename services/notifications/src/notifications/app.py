@@ -7,7 +7,6 @@ from threading import Event
 from typing import Any
 
 import connexion
-from pynamodb.connection import Connection
 
 from chassis.auth import KeyRing
 from chassis.aws import client
@@ -43,11 +42,12 @@ class AssembledWorker:
 
 def build_web(settings: Settings, clock: Clock) -> connexion.FlaskApp:
     """The API."""
+    bind(TABLES, settings)
     return build_web_app(
         service=SERVICE,
         contract=settings.contracts_dir.resolve() / "notifications.yaml",
         settings=settings,
-        keys=key_ring(settings),
+        keys=KeyRing(NotificationsKey),
         parts=Api(clock, _retention(settings)),
         readiness={"tables": lambda: ask(SubscriptionRow)},
     )
@@ -78,8 +78,7 @@ def build_worker(settings: Settings, clock: Clock, sqs: Any, marketplace: Market
         catalogue = read_catalogue(settings.products_file)
     except ValueError as error:
         raise SystemExit(f"Cannot start. {error}") from error
-    bind(TABLES, settings)
-    store = Store(_connection(settings), settings.signal_queue_names, _retention(settings))
+    store = Store(bind(TABLES, settings), settings.signal_queue_names, _retention(settings))
     schedule = Schedule(
         catalogue.sells_entitlements,
         settings.describe_agreements,
@@ -117,19 +116,9 @@ def create_local(settings: Settings, sqs: Any | None = None) -> None:
 
 def key_ring(settings: Settings) -> KeyRing:
     """The API keys of this service."""
-    bind(TABLES, settings)
+    bind([NotificationsKey], settings)
     return KeyRing(NotificationsKey)
 
 
 def _retention(settings: Settings) -> timedelta:
     return timedelta(days=settings.inbox_retention_days)
-
-
-def _connection(settings: Settings) -> Connection:
-    return Connection(
-        region=settings.aws_region,
-        connect_timeout_seconds=settings.aws_connect_timeout_seconds,
-        read_timeout_seconds=settings.aws_read_timeout_seconds,
-        max_retry_attempts=settings.aws_attempts - 1,
-        max_pool_connections=settings.web_threads,
-    )

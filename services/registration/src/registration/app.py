@@ -8,7 +8,6 @@ import connexion
 import httpx
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
-from pynamodb.connection import Connection
 
 from chassis.auth import KeyRing
 from chassis.aws import client
@@ -74,11 +73,10 @@ def build(
         backend: the seller's own; the settings' when None.
         providers: where buyers may sign in, by key; the settings' when None.
     """
-    bind(ALL_MODELS, settings)
     cookie_name, other_cookie = (
         (_SECURE_COOKIE, _LOCAL_COOKIE) if settings.cookie_secure else (_LOCAL_COOKIE, _SECURE_COOKIE)
     )
-    tables = Tables(_connection(settings), _quick_calls(settings))
+    tables = Tables(bind(ALL_MODELS, settings), _quick_calls(settings))
     parts = Parts(
         catalogue=catalogue,
         marketplace=marketplace,
@@ -138,9 +136,8 @@ def work(settings: Settings) -> None:
     Raises:
         SystemExit: the catalogue cannot be used; the reason has been printed.
     """
-    bind(ALL_MODELS, settings)
     clock = clock_for(settings)
-    tables = Tables(_connection(settings))
+    tables = Tables(bind(ALL_MODELS, settings))
     outbox = _outbox(
         settings, tables, _marketplace(settings), clock, _catalogue(settings), _mail(settings), None
     )
@@ -258,16 +255,6 @@ def _readiness() -> Readiness:
         "identities table": lambda: ask(IdentityRow),
         "outbox table": lambda: ask(OutboxRow),
     }
-
-
-def _connection(settings: Settings) -> Connection:
-    return Connection(
-        region=settings.aws_region,
-        connect_timeout_seconds=settings.aws_connect_timeout_seconds,
-        read_timeout_seconds=settings.aws_read_timeout_seconds,
-        max_retry_attempts=settings.aws_attempts - 1,
-        max_pool_connections=settings.web_threads,
-    )
 
 
 def _quick_calls(settings: Settings) -> QuickCalls | None:
