@@ -17,6 +17,7 @@ from marketplace_simulator.clock import Clock, ClockState, system_now
 from marketplace_simulator.control import Control
 from marketplace_simulator.delivery import Courier, LocalEngine, Post
 from marketplace_simulator.front_door import FrontDoor
+from marketplace_simulator.https_roads import HttpsPost, HttpsRoads
 from marketplace_simulator.marketplace import Marketplace, first_moment
 from marketplace_simulator.problems import Problem, problem_response
 from marketplace_simulator.settings import Settings
@@ -47,7 +48,13 @@ def build_app(settings: Settings, *, post: Post | None = None) -> ASGIApp:
     if settings.sns_endpoint is not None:
         # Made now: the courier's thread must not write into the store.
         _ = sns_desk.key
-    courier = Courier(store, clock, post or LocalEngine(settings, sns_desk))
+    courier = Courier(
+        store,
+        clock,
+        post or LocalEngine(settings, sns_desk),
+        HttpsPost(settings, sns_desk, clock),
+        lambda: HttpsRoads(**store.https_roads()),
+    )
     marketplace = Marketplace(settings, store, clock, courier, sns_desk)
     storefront = Storefront(marketplace, store, clock)
 

@@ -25,7 +25,9 @@ from marketplace_simulator.control_bodies import Fields
 from marketplace_simulator.control_bodies import body_of as _body
 from marketplace_simulator.control_faults import FaultControl
 from marketplace_simulator.control_news import (
+    https_item,
     news_items,
+    read_https_roads,
     read_rule,
     read_sns_settings,
     rule_item,
@@ -36,7 +38,7 @@ from marketplace_simulator.marketplace import HandOver, Marketplace
 from marketplace_simulator.offers import LONGEST_TERM_DAYS, TRIAL_DAYS, Offer
 from marketplace_simulator.problems import STATUS_OF_REFUSAL, Problem, problem_response
 from marketplace_simulator.products import GENERATIONS, PRICING_MODELS, VALUE_TYPES, Dimension, Product
-from marketplace_simulator.sns import CERTIFICATE_PATH
+from marketplace_simulator.sns import CERTIFICATE_PATH, CONFIRMATION_PATH
 from marketplace_simulator.sns_desk import SnsDesk
 from marketplace_simulator.store import Store
 from marketplace_simulator.times import rfc3339
@@ -90,6 +92,9 @@ class Control:
             ("GET", "/sns", self.get_sns),
             ("PUT", "/sns", self.change_sns),
             ("GET", CERTIFICATE_PATH, self.get_certificate),
+            ("GET", CONFIRMATION_PATH, self.confirm_topic),
+            ("GET", "/https-delivery", self.get_https_delivery),
+            ("PUT", "/https-delivery", self.change_https_delivery),
             ("GET", "/deliveries", self.list_deliveries),
             ("POST", "/deliveries", self.create_delivery),
         ]
@@ -208,6 +213,22 @@ class Control:
 
     async def get_certificate(self, request: Request) -> Response:
         return Response(self._sns_desk.key.certificate, media_type="application/x-pem-file")
+
+    async def confirm_topic(self, request: Request) -> Response:
+        asked = request.query_params
+        topic = asked.get("TopicArn", "").rpartition(":")[2]
+        if asked.get("Action") != "ConfirmSubscription" or not self._marketplace.confirm_topic(
+            topic, asked.get("Token", "")
+        ):
+            raise Problem(400, "invalid-request", "Nobody was asked to confirm this.")
+        return Response("<ConfirmSubscriptionResponse/>", media_type="text/xml")
+
+    async def get_https_delivery(self, request: Request) -> Response:
+        return JSONResponse(https_item(self._store))
+
+    async def change_https_delivery(self, request: Request) -> Response:
+        await self._marketplace.lead_by_https(read_https_roads(await _body(request)))
+        return await self.get_https_delivery(request)
 
     async def list_deliveries(self, request: Request) -> Response:
         return JSONResponse({"sns_to_queues": self._store.subscribed_queues()})

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 
 from marketplace_simulator.clock import Clock
 from marketplace_simulator.control_bodies import Fields
+from marketplace_simulator.https_roads import HttpsRoads
 from marketplace_simulator.news_rules import NewsRule, rule_for
 from marketplace_simulator.settings import Envelope, SignatureVersion
 from marketplace_simulator.sns import SnsSettings
@@ -71,6 +72,27 @@ def read_sns_settings(fields: Fields, current: SnsSettings) -> SnsSettings:
     )
     fields.finish()
     return SnsSettings(cast(Envelope, envelope), cast(SignatureVersion, version))
+
+
+def read_https_roads(fields: Fields) -> HttpsRoads:
+    """The roads by HTTPS, as the body gives them."""
+    queues = fields.optional_boolean("queues")
+    roads = HttpsRoads(
+        sns_url=fields.http_address("sns_url"),
+        eventbridge_url=fields.http_address("eventbridge_url"),
+        api_key_name=fields.text("api_key_name", pattern=r"[-A-Za-z0-9]+"),
+        api_key_value=fields.text("api_key_value"),
+        queues=True if queues is None else queues,
+    )
+    fields.finish()
+    return roads
+
+
+def https_item(store: Store) -> dict[str, Any]:
+    """Without the API key's value."""
+    roads = asdict(HttpsRoads(**store.https_roads()))
+    del roads["api_key_value"]
+    return {**roads, "topics": store.https_topics()}
 
 
 def sns_item(desk: SnsDesk) -> dict[str, Any]:

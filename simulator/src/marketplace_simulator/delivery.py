@@ -1,4 +1,4 @@
-"""Brings due news into the seller's queues, through the local engine's SNS and SQS.
+"""Brings due news into the seller's queues, through the local engine's SNS and SQS, or by HTTPS.
 
 1. News is kept, with its due moment, in the transaction of its cause. A crash here loses nothing.
 2. When it is due, the rules for news may double, delay, shuffle or drop it; without them it keeps its order.
@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -27,6 +27,9 @@ from marketplace_simulator.settings import Settings
 from marketplace_simulator.sns import envelope_of
 from marketplace_simulator.sns_desk import SnsDesk
 from marketplace_simulator.store import KeptNews, Store
+
+if TYPE_CHECKING:
+    from marketplace_simulator.https_roads import HttpsPost, HttpsRoads
 
 log = logging.getLogger(__name__)
 
@@ -191,12 +194,27 @@ class LocalEngine:
 
 
 class Courier:
-    """Releases due news in its due order, channel by channel, unless a rule for news says otherwise."""
+    """Releases due news in its due order, channel by channel, unless a rule for news says otherwise.
 
-    def __init__(self, store: Store, clock: Clock, post: Post) -> None:
+    Args:
+        post: the road to the seller's queues.
+        https: the roads that the seller may have beside it, or in its place; None: there are none.
+        roads: reads which of them lead where.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        post: Post,
+        https: HttpsPost | None = None,
+        roads: Callable[[], HttpsRoads] | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._post = post
+        self._https = https
+        self._roads = roads
         # Two releases at once would deliver the same news twice.
         self._one_at_a_time = asyncio.Lock()
 
@@ -233,6 +251,20 @@ class Courier:
         async with self._one_at_a_time:
             return await asyncio.to_thread(self._post.subscribe, topics, queue)
 
+    async def confirm(self, topics: Sequence[str], new_token: Callable[[], str]) -> None:
+        """Ask the seller whether the topics' https subscriptions are wanted, as SNS does once.
+
+        Raises:
+            NotDelivered: the seller is away, or refused.
+        """
+        async with self._one_at_a_time:
+            if self._https is None or self._roads is None:
+                raise NotDelivered("There is no road by HTTPS.")
+            for topic in topics:
+                token = new_token()
+                self._store.keep_https_token(topic, token)
+                await asyncio.to_thread(self._https.confirm, topic, token, self._roads())
+
     def _leaving(self) -> list[tuple[KeptNews, NewsRule]]:
         """What leaves now, in its order; what is to be lost is lost here."""
         now, rules = self._clock.now(), self._store.news_rules()
@@ -254,7 +286,7 @@ class Courier:
     async def _deliver(self, kept: KeptNews, rule: NewsRule) -> bool:
         for _ in range(2 if rule.double else 1):
             try:
-                await asyncio.to_thread(self._post.deliver, kept.news, self._store.subscribed_queues())
+                await self._deliver_once(kept.news)
             except NotDelivered as error:
                 if str(error) != kept.last_error:
                     log.warning("News %s waits: %s", kept.news.name, error)
@@ -263,6 +295,15 @@ class Courier:
         self._store.mark_delivered(kept.sequence)
         log.info("News %s of agreement %s went out.", kept.news.name, kept.news.agreement_id)
         return True
+
+    async def _deliver_once(self, news: News) -> None:
+        roads = self._roads() if self._roads else None
+        if roads is None or roads.queues:
+            await asyncio.to_thread(self._post.deliver, news, self._store.subscribed_queues())
+        if roads and self._https and roads.lead_for(news):
+            if news.channel == "sns" and not self._store.https_topics().get(str(news.topic)):
+                raise NotDelivered(f"the subscription of {news.topic} is not confirmed")
+            await asyncio.to_thread(self._https.deliver, news, roads)
 
 
 def _shuffled(leaving: list[tuple[KeptNews, NewsRule]]) -> list[tuple[KeptNews, NewsRule]]:

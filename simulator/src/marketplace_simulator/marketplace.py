@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from marketplace_simulator import agreements, identifiers, news, offers, tokens
@@ -18,6 +18,7 @@ from marketplace_simulator.agreement_acts import AgreementActs, Conflict, NotFou
 from marketplace_simulator.agreements import Agreement, LifeRefused
 from marketplace_simulator.clock import Clock
 from marketplace_simulator.delivery import Courier
+from marketplace_simulator.https_roads import HttpsRoads, new_token
 from marketplace_simulator.news_rules import NewsRule
 from marketplace_simulator.offers import Offer
 from marketplace_simulator.products import Product
@@ -232,6 +233,25 @@ class Marketplace:
         with self._store.transaction():
             self._store.add_subscribed_queue(queue)
         return subscriptions
+
+    async def lead_by_https(self, roads: HttpsRoads) -> None:
+        """Let news go by HTTPS from now on, beside the queues or in their place.
+
+        Raises:
+            NotDelivered: the seller does not answer a confirmation; the roads are kept all the same, and news
+                waits.
+        """
+        _ = self._sns_desk.key  # made here: the courier's thread must not write into the store
+        with self._store.transaction():
+            self._store.keep_https_roads(asdict(roads))
+        if roads.sns_url:
+            topics = [topic for product in self._store.products() for topic in product.topics]
+            await self._courier.confirm(topics, new_token)
+
+    def confirm_topic(self, topic: str, token: str) -> bool:
+        """The seller asked for the address in a SubscriptionConfirmation. False where it was another."""
+        with self._store.transaction():
+            return self._store.confirm_https_topic(topic, token)
 
     def reset(self) -> None:
         """Forget everything and begin again, frozen, at the first moment."""

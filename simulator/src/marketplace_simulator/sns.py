@@ -20,9 +20,19 @@ from marketplace_simulator.times import rfc3339_millis
 ENVELOPES: tuple[Envelope, ...] = get_args(Envelope)
 SIGNATURE_VERSIONS: tuple[SignatureVersion, ...] = get_args(SignatureVersion)
 CERTIFICATE_PATH = "/sns/certificate.pem"
+CONFIRMATION_PATH = "/sns/confirm"
 
 # In the order in which SNS signs them; a member that a message has not is left out.
-_SIGNED_MEMBERS = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_SIGNED_MEMBERS = (
+    "Message",
+    "MessageId",
+    "SubscribeURL",
+    "Subject",
+    "Timestamp",
+    "Token",
+    "TopicArn",
+    "Type",
+)
 # SNS's certificates live for a year; a simulated clock may wander through many.
 _VALID_FROM = datetime(2000, 1, 1)  # noqa: DTZ001  (x509 wants UTC without saying so)
 _VALID_FOR = timedelta(days=365 * 500)
@@ -113,5 +123,33 @@ def envelope_of(
             "https://sns.us-east-1.amazonaws.com/?Action=Unsubscribe"
             f"&SubscriptionArn={topic_arn}:{new_uuid()}"
         ),
+    }
+    return {**envelope, "Signature": key.sign(envelope)}
+
+
+def confirmation_of(
+    topic_arn: str,
+    token: str,
+    *,
+    at: datetime,
+    key: SnsKey,
+    signature_version: SignatureVersion,
+    certificate_url: str,
+    subscribe_url: str,
+) -> dict[str, str]:
+    """What SNS posts first to an https subscription: nothing follows before `SubscribeURL` was asked for."""
+    envelope = {
+        "Type": "SubscriptionConfirmation",
+        "MessageId": new_uuid(),
+        "Token": token,
+        "TopicArn": topic_arn,
+        "Message": (
+            f"You have chosen to subscribe to the topic {topic_arn}.\n"
+            "To confirm the subscription, visit the SubscribeURL included in this message."
+        ),
+        "SubscribeURL": subscribe_url,
+        "Timestamp": rfc3339_millis(at),
+        "SignatureVersion": signature_version,
+        "SigningCertURL": certificate_url,
     }
     return {**envelope, "Signature": key.sign(envelope)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marketplace_simulator.settings import Settings
-from marketplace_simulator.sns import CERTIFICATE_PATH, SnsKey, SnsSettings
+from marketplace_simulator.sns import CERTIFICATE_PATH, CONFIRMATION_PATH, SnsKey, SnsSettings
 from marketplace_simulator.store import Store
 
 
@@ -17,6 +17,7 @@ class SnsDesk:
         self.settings = store.sns_settings() or self._start
         address = settings.public_url or f"http://{settings.host}:{settings.port}"
         self.certificate_url = f"{address.rstrip('/')}/_simulator{CERTIFICATE_PATH}"
+        self.confirmation_url = f"{address.rstrip('/')}/_simulator{CONFIRMATION_PATH}"
 
     @property
     def key(self) -> SnsKey:

@@ -26,7 +26,7 @@ from marketplace_simulator.times import parse_rfc3339, rfc3339
 from marketplace_simulator.tokens import Token
 
 # Raise it when a table changes: a file of another version is refused at start.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _SCHEMA = """
 CREATE TABLE clock (
@@ -75,6 +75,11 @@ CREATE TABLE sns_keys (
     only INTEGER PRIMARY KEY CHECK (only = 1), private_key TEXT NOT NULL, certificate TEXT NOT NULL
 );
 CREATE TABLE subscribed_queues (name TEXT PRIMARY KEY);
+CREATE TABLE https_roads (
+    only INTEGER PRIMARY KEY CHECK (only = 1), sns_url TEXT, eventbridge_url TEXT, api_key_name TEXT,
+    api_key_value TEXT, queues INTEGER NOT NULL
+);
+CREATE TABLE https_topics (topic TEXT PRIMARY KEY, token TEXT NOT NULL, confirmed INTEGER NOT NULL DEFAULT 0);
 """
 _SCHEMA += bill_book.SCHEMA + call_log.SCHEMA + faults.SCHEMA + switches.SCHEMA + parameter_book.SCHEMA
 _EMPTIED_BY_RESET = (
@@ -88,6 +93,8 @@ _EMPTIED_BY_RESET = (
     *bill_book.TABLES,
     *parameter_book.TABLES,
     "subscribed_queues",
+    "https_roads",
+    "https_topics",
     "news_rules",
     "sns_settings",
 )
@@ -373,6 +380,32 @@ class Store:
 
     def subscribed_queues(self) -> list[str]:
         return [row["name"] for row in self._db.execute("SELECT name FROM subscribed_queues ORDER BY name")]
+
+    def https_roads(self) -> dict[str, Any]:
+        """Members of HttpsRoads; none where nothing was kept."""
+        row = self._db.execute("SELECT * FROM https_roads").fetchone()
+        kept = {name: row[name] for name in row.keys() if name != "only"} if row else {}  # noqa: SIM118 (a Row)
+        return kept | {"queues": bool(row["queues"])} if row else {}
+
+    def keep_https_roads(self, roads: dict[str, Any]) -> None:
+        """Keep them in the place of others. Each topic is to be confirmed anew."""
+        self._db.execute("DELETE FROM https_topics")
+        self._insert("INSERT OR REPLACE INTO https_roads", {"only": 1, **roads})
+
+    def https_topics(self) -> dict[str, bool]:
+        """The topics that the seller was asked about, and whether the answer was yes."""
+        rows = self._db.execute("SELECT topic, confirmed FROM https_topics ORDER BY topic")
+        return {row["topic"]: bool(row["confirmed"]) for row in rows}
+
+    def keep_https_token(self, topic: str, token: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO https_topics VALUES (?, ?, 0)", (topic, token))
+
+    def confirm_https_topic(self, topic: str, token: str) -> bool:
+        """False where this is not the token of the topic."""
+        changed = self._db.execute(
+            "UPDATE https_topics SET confirmed = 1 WHERE topic = ? AND token = ?", (topic, token)
+        )
+        return changed.rowcount == 1
 
     def _insert(self, insert: str, row: dict[str, Any]) -> int:
         columns, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
