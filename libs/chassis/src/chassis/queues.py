@@ -70,10 +70,15 @@ class Queue:
             self._client.send_message(QueueUrl=self.url, MessageBody=orjson.dumps(body).decode())["MessageId"]
         )
 
-    def receive(self, most: int = BATCH, wait_seconds: int = LONG_POLL_SECONDS) -> list[Message]:
-        """Up to `most` messages, waiting up to `wait_seconds` (0 to LONG_POLL_SECONDS) for the first."""
+    def receive(
+        self, most: int = BATCH, wait_seconds: int = LONG_POLL_SECONDS, hold_seconds: int | None = None
+    ) -> list[Message]:
+        """Up to `most` messages, waiting up to `wait_seconds` (0 to LONG_POLL_SECONDS) for the first. Others
+        do not see them for `hold_seconds`; for as long as the queue says when None."""
+        hold = {} if hold_seconds is None else {"VisibilityTimeout": hold_seconds}
         answer = self._client.receive_message(
             QueueUrl=self.url,
+            **hold,
             MaxNumberOfMessages=most,
             WaitTimeSeconds=wait_seconds,
             MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
@@ -112,13 +117,15 @@ class Queue:
         letters = self.dead_letters()
         # SQS refuses a message for one control character in an attribute.
         legible = "".join(character if character.isprintable() else " " for character in reason[:256]).strip()
+        # One that was sent again out of the dead letters keeps the id that it first had.
+        own_id = {"DataType": "String", "StringValue": message.id}
         self._client.send_message(
             QueueUrl=letters.url,
             MessageBody=message.body,
             MessageAttributes={
                 **dict(list(message.attributes.items())[: MOST_ATTRIBUTES - 2]),
                 "reason": {"DataType": "String", "StringValue": legible or "unreadable"},
-                "original_message_id": {"DataType": "String", "StringValue": message.id},
+                "original_message_id": message.attributes.get("original_message_id", own_id),
             },
         )
         self.delete([message])

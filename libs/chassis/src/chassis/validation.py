@@ -24,6 +24,9 @@ from chassis.problems import Problem
 # never refused for a bad neighbour. The items' schema still stands in the contract for whoever sends them.
 ROWS_CHECKED_ONE_BY_ONE = "x-rows-checked-one-by-one"
 
+# On the schema of a request body: its bytes go to the operation unread, which keeps also what is no JSON.
+READ_BY_THE_OPERATION = "x-read-by-the-operation"
+
 # Against a body that is wrong everywhere: the answer stays small.
 MOST_MISTAKES_NAMED = 20
 
@@ -135,11 +138,14 @@ class JsonBodyValidator:
     def __init__(
         self, *, schema: dict[str, Any], required: bool = False, nullable: bool = False, **_unused: Any
     ) -> None:
+        self._unread = schema.get(READ_BY_THE_OPERATION) is True
         self._validator = _compiled.of(schema)
         self._required = required
         self._nullable = nullable
 
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
+        if self._unread:
+            return receive, scope
         body = b"".join([part async for part in _parts(receive)])
         if body:
             try:
