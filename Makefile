@@ -44,6 +44,7 @@ bench: setup ## Print the measured claims, each as ratios from one run
 	@.venv/metering/bin/python bench/body_validation.py
 	@.venv/simulator/bin/python bench/simulator/run.py --only speed
 	@$(DEV) bench/registration/run.py
+	@$(DEV) bench/notifications/run.py
 
 .PHONY: conformance
 conformance: setup ## Hold the local engine to what we lean on (ENGINE=dynamodb-local for Amazon's)
@@ -52,6 +53,10 @@ conformance: setup ## Hold the local engine to what we lean on (ENGINE=dynamodb-
 .PHONY: simulator-deep
 simulator-deep: setup ## Drive the simulator and a model of AWS's billing rules side by side, ten thousand steps
 	@SIMULATOR_DEEP=1 .venv/simulator/bin/python -m pytest simulator/tests/test_billing_model.py --quiet
+
+.PHONY: notifications-deep
+notifications-deep: setup ## Apply made-up lives' news in more than 20,000 orders, other ones each time (SEED=7)
+	@NOTIFICATIONS_DEEP=1 .venv/notifications/bin/python -m pytest services/notifications/tests/test_lives_of_the_simulator.py --quiet -rP -o faulthandler_timeout=0
 
 .PHONY: settings
 settings: setup ## Write docs/settings.md anew from the settings classes

@@ -23,6 +23,7 @@ AT_THE_EDGE_OF = {
         "seller_backend",
         "sign_in_providers",
     },
+    "notifications": {"doors", "sns_certificates", "webhook_call", "webhooks"},
     "metering": {"books", "usage_log", "cycle", "intake", "measures", "statements"},
 }
 

@@ -50,6 +50,8 @@ READY_PATHS = {
 }
 METERING_SIGNALS = "marketplane-metering-subscription-events"
 REGISTRATION_SIGNALS = "marketplane-registration-subscription-events"
+# Everybody knows it: refused in production.
+LOCAL_SECRET = "for-local-use-only-everyone-knows-this-one"
 # Below the range from which Linux takes the ports of outgoing connections (32768 and up): a port taken from
 # there could be in use when a killed process wants it back.
 PORTS = range(20_000, 32_000)
@@ -348,6 +350,8 @@ class Stack:
             "REGISTRATION_SIGNALS_QUEUE": REGISTRATION_SIGNALS,
             "SIGNAL_QUEUES": f"{METERING_SIGNALS},{REGISTRATION_SIGNALS}",
             "COOKIE_SECURE": "false",  # loopback is plain http
+            "EVENTBRIDGE_SECRETS": LOCAL_SECRET,
+            "WEBHOOKS_ALLOW_INSIDE": "true",  # a seller's system under development is on this machine
         }
         if "simulator" in self.urls:
             simulator = self.urls["simulator"]
@@ -357,6 +361,9 @@ class Stack:
                 "AWS_ENDPOINT_URL_MARKETPLACE_AGREEMENT": simulator,
                 "AWS_ENDPOINT_URL_MARKETPLACE_DEPLOYMENT": simulator,
                 "CLOCK_URL": f"{simulator}/_simulator/clock",
+                # It signs as SNS does, for topics that it makes in the engine's account.
+                "SNS_CERTIFICATE_HOSTS": simulator.removeprefix("http://"),
+                "SNS_TOPIC_ACCOUNTS": ACCOUNT,
             }
         return variables | self._environment
 

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import boto3
 import pytest
 import samples
 from played_aws import PlayedAws
+from played_sns import PlayedSns
 
 from chassis.clock import FrozenClock
 from chassis.outbox import relay_once
@@ -19,9 +20,19 @@ from chassis.queues import Message, Queue, create_queue_with_dlq, handle_batch
 from notifications.app import build_web, build_worker, create_local, key_ring
 from notifications.marketplace import Marketplace
 from notifications.settings import Settings
-from notifications.tables.models import InboxRow, NewsRow, SignalOutbox, SubscriptionRow
+from notifications.tables.models import (
+    TABLES,
+    HistoryRow,
+    InboxRow,
+    NewsRow,
+    NotificationsKey,
+    SignalOutbox,
+    SubscriptionRow,
+)
+from notifications.tables.reconciliation_store import ReconciliationStore
 from notifications.worker.applying import Worker
 from notifications.worker.asking import Asker
+from notifications.worker.reconciling import Reconciler
 
 pytest_plugins = ["chassis.testing"]
 
@@ -41,13 +52,16 @@ class World:
         for name in settings.signal_queue_names:
             create_queue_with_dlq(self.sqs, name)
         self.aws = PlayedAws()
+        self.sns = PlayedSns()
         self.marketplace = Marketplace(self.aws, self.aws)
         self.assembled = build_worker(settings, self.clock, self.sqs, self.marketplace)
         self.worker = self.assembled.worker
         self.queue = Queue(self.sqs, NEWS_QUEUE)
 
     def begin(self) -> None:
-        for model in (InboxRow, NewsRow, SubscriptionRow, SignalOutbox):
+        for model in TABLES:
+            if model is NotificationsKey:
+                continue
             with model.batch_write() as batch:
                 for row in model.scan(consistent_read=True):
                     batch.delete(row)
@@ -58,12 +72,22 @@ class World:
         self.clock.advance(seconds=(samples.T0 - self.clock.now()).total_seconds())
         self.worker = self.another_worker()
         self.aws.begin()
+        self.sns.begin()
         self.asker = self.another_asker()
 
     def another_worker(self) -> Worker:
         old = self.assembled.worker
         sweep_every = timedelta(seconds=self.settings.sweep_seconds)
         return Worker(old.store, old.catalogue, old.schedule, self.clock, sweep_every)
+
+    def another_reconciler(self) -> Reconciler:
+        old, worker = self.assembled.worker, self.worker
+        store = ReconciliationStore(timedelta(days=800))
+        return Reconciler(store, worker, self.marketplace, old.schedule, self.clock)
+
+    @staticmethod
+    def history(subscription_id: str = samples.CONCURRENT_ID) -> list[HistoryRow]:
+        return list(HistoryRow.query(subscription_id, consistent_read=True))
 
     def another_asker(self, marketplace: Marketplace | None = None) -> Asker:
         old = self.assembled.worker
@@ -116,8 +140,9 @@ class World:
 
     @cached_property
     def client(self) -> Any:
-        return build_web(self.settings, self.clock).test_client()
+        return build_web(self.settings, self.clock, self.sqs, self.sns.sns).test_client()
 
+    @cache  # noqa: B019 - there is one world
     def key(self, *scopes: str) -> dict[str, str]:
         return {"X-API-Key": key_ring(self.settings).add("test", set(scopes))}
 
@@ -129,7 +154,12 @@ def whole_world(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
         json.dumps(
             {
                 "products": [
-                    {"product_code": code, "generation": generation, "pricing_model": pricing_model}
+                    {
+                        "product_code": code,
+                        "product_id": f"prod-{code}",
+                        "generation": generation,
+                        "pricing_model": pricing_model,
+                    }
                     for code, generation, pricing_model in samples.PRODUCTS
                 ]
             }
@@ -148,9 +178,11 @@ def whole_world(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
                 table_prefix="test-",
                 notifications_queue=NEWS_QUEUE,
                 signal_queues=f"{SIGNALS},{OTHER_SIGNALS}",
+                eventbridge_secrets=",".join(samples.EVENTBRIDGE_SECRETS),
                 products_file=products,
                 contracts_dir=REPOSITORY / "openapi",
                 aws_attempts=1,
+                webhooks_allow_inside=True,
             )
         )
 

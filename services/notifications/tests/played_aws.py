@@ -28,6 +28,7 @@ class PlayedAws:
     Attributes:
         pages: of GetEntitlements, in their order; `{}` is what AWS sends when it has nothing to say.
         agreements: what DescribeAgreement says, by agreement id.
+        listed: what SearchAgreements says, page by page.
         fails: the error of an operation, while it stands here.
         meanwhile: each is called once, after an answer was made and before it is given.
         asked: every request.
@@ -39,6 +40,7 @@ class PlayedAws:
     def begin(self) -> None:
         self.pages: list[dict[str, Any]] = [{}]
         self.agreements: dict[str, dict[str, Any]] = {}
+        self.listed: list[list[dict[str, Any]]] = [[]]
         self.fails: dict[str, Exception] = {}
         self.meanwhile: list[Callable[[], object]] = []
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -57,6 +59,19 @@ class PlayedAws:
             self.asked.append(("DescribeAgreement", request))
             raise refusal("ResourceNotFoundException", 404, "DescribeAgreement")
         return self._answer("DescribeAgreement", request, answer or {})
+
+    def search_agreements(self, **request: Any) -> dict[str, Any]:
+        wanted = {one["name"]: one["values"] for one in request["filters"]}
+        assert wanted == {
+            "PartyType": ["Proposer"],
+            "AgreementType": ["PurchaseAgreement"],
+            "Status": ["ACTIVE"],
+        }
+        number = int(request.get("nextToken", "0"))
+        more = {"nextToken": str(number + 1)} if number + 1 < len(self.listed) else {}
+        # With nothing to say AWS may leave a list out.
+        rows = {"agreementViewSummaries": self.listed[number]} if self.listed[number] else {}
+        return self._answer("SearchAgreements", request, rows | more)
 
     def operations(self) -> list[str]:
         """What was asked since this was called last."""

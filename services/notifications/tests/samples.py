@@ -37,7 +37,10 @@ PRODUCTS = [
     (CONTRACT, "concurrent_agreements", "contract"),
 ]
 ARN = "arn:aws:license-manager::294406891311:license:l-9d01d15f86334a8894365cd7350556ff"
+ARN_1, ARN_2 = ("arn:aws:license-manager::294406891311:license:l-" + digit * 32 for digit in "12")
 CONCURRENT_ID = "sub_akqbclolnbr5rol2aljugptsbj"
+
+EVENTBRIDGE_SECRETS = ["the-secret-of-today-with-32-characters", "the-next-secret-with-32-characters-too"]
 
 T0 = datetime(2026, 8, 20, 14, 23, 22, tzinfo=UTC)
 
@@ -129,6 +132,32 @@ def news_of(body: str, message_id: str = "sqs-1", sent_at: datetime = T0) -> New
     news = entry_of(body, message_id, sent_at).news
     assert news is not None
     return news
+
+
+def renewed_life() -> list[str]:
+    """An agreement, and the one that renews it: each with its own licence."""
+    first, second = {"id": "agmt-1"}, {"id": "agmt-2"}
+    return [
+        created(after(0), "a1", agreement=first | {"intent": "NEW"}),
+        license_updated(after(60), "a2", agreement=first, license={"arn": ARN_1}),
+        created(after(120), "b1", agreement=second | {"intent": "RENEW", "previousAgreementId": "agmt-1"}),
+        license_updated(after(180), "b2", agreement=second, license={"arn": ARN_2}),
+        ended(after(185), "a3", status="RENEWED", agreement="agmt-1"),
+        deprovisioned(after(210), "a4", agreement=first, license={"arn": ARN_1}),
+    ]
+
+
+def notice(name: str, at: datetime, event_id: str, **detail: Any) -> str:
+    """An event that changes no access: its detail is the agreement and what is given."""
+    whole = {"requestId": "…", "catalog": "AWSMarketplace", "agreement": {"id": "agmt-EXAMPLE"}} | detail
+    empty = {"intent": None, "resaleAuthorization": None, "acceptor": None, "proposer": None, "offer": None}
+    return event(name, at, event_id, **(empty | whole))
+
+
+def advisory(at: datetime, event_id: str, word: str = "Issued", to: str = "Manufacturer") -> str:
+    told = {"issuedAt" if word == "Issued" else "resolvedAt": stamp(at)}
+    name = f"Purchase Agreement Advisory {word} - {to}"
+    return notice(name, at, event_id, product={"id": "prod-EXAMPLE"}, advisory=told)
 
 
 def cancelled_life() -> list[str]:

@@ -11,6 +11,7 @@ from played_aws import entitlement, refusal
 from samples import action, after, amended, contract_updated, created, deprovisioned, ended, license_updated
 
 from notifications.changes import answered
+from notifications.history import ANSWER
 from notifications.marketplace import Away, Marketplace, NotAnswered, OurFault
 from notifications.questions import Questions
 from notifications.tables.models import SubscriptionRow
@@ -387,7 +388,7 @@ def test_an_older_release_beside_us_is_not_overwritten(world: World) -> None:
     # It raises the version and knows no revision.
     world.row().update([SubscriptionRow.version.set(2)])
     with pytest.raises(Overtaken):
-        world.worker.store.replace(change)
+        world.worker.store.replace(change, ANSWER, samples.T0)
 
 
 def test_one_that_fails_alone_holds_up_no_other(world: World) -> None:

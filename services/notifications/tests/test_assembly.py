@@ -75,9 +75,9 @@ def test_a_bad_catalogue_stops_the_start_with_a_sentence(
 
 
 def test_settings() -> None:
-    settings = Settings(signal_queues=" a, b ,")
+    settings = Settings(environment="test", signal_queues=" a, b ,")
     assert settings.signal_queue_names == ["a", "b"]
-    assert Settings().signal_queue_names == [
+    assert Settings(environment="test").signal_queue_names == [
         "marketplane-metering-subscription-events",
         "marketplane-registration-subscription-events",
     ]
@@ -107,7 +107,17 @@ def test_the_loops_carry_a_message_from_queue_to_signal(world: World) -> None:
         stop.set()
         for thread in threads:
             thread.join(10)
-    assert sorted(world.assembled.loops) == ["news-1", "news-2", "questions", "relay", "sweep"]
+    assert sorted(world.assembled.loops) == [
+        "news-1",
+        "news-2",
+        "questions",
+        "reconciliations",
+        "relay",
+        "sweep",
+        "webhook-fan-out",
+        "webhook-replays",
+        "webhook-sender",
+    ]
 
 
 def test_readiness_asks_table_queue_and_clock(world: World) -> None:

@@ -13,9 +13,10 @@ from samples import action, after, cancelled_life, created, deprovisioned, ended
 
 from chassis.queues import Message, Queue, handle_batch
 from notifications.changes import Outcome
+from notifications.renewals import join
 from notifications.tables.models import NewsRow, SignalOutbox
 from notifications.tables.rows import published
-from notifications.tables.store import AlreadyReceived, Overtaken
+from notifications.tables.store import AlreadyReceived, Decision, Overtaken
 
 
 def test_killed_after_the_transaction_before_the_message_is_deleted(
@@ -45,7 +46,7 @@ def test_killed_before_the_transaction(
     world: World, monkeypatch: pytest.MonkeyPatch, crash: Callable[..., Any]
 ) -> None:
     with monkeypatch.context() as killed:
-        killed.setattr(world.worker.store, "apply", crash)
+        killed.setattr(world.worker.store, "take", crash)
         with pytest.raises(KeyboardInterrupt):
             world.apply(*cancelled_life()[:1])
     assert set(world.counts().values()) == {0}
@@ -182,7 +183,7 @@ def test_overtaken_too_often_the_message_comes_back_later(
         raise Overtaken
 
     monkeypatch.setattr("notifications.worker.applying.time.sleep", lambda _seconds: None)
-    monkeypatch.setattr(world.worker.store, "apply", always)
+    monkeypatch.setattr(world.worker.store, "take", always)
     with pytest.raises(TimeoutError, match="8 times other workers were quicker about agmt-EXAMPLE"):
         world.apply(cancelled_life()[0])
 
@@ -201,12 +202,15 @@ def test_the_transaction_itself_refuses_a_doubled_message(
 def test_refusals_have_names(world: World) -> None:
     store = world.worker.store
     entry = samples.entry_of(created(after(0), "e1"))
-    store.apply(entry, Outcome.WAITING, None, after(0), 0, [])
+    first = Decision(Outcome.WAITING, join(samples.news_of(entry.body), lambda _subject: []))
+    store.take(entry, first, after(0))
     with pytest.raises(AlreadyReceived):
-        store.apply(entry, Outcome.WAITING, None, after(0), 1, [])
+        store.take(entry, first, after(0))
     other = samples.entry_of(deprovisioned(after(9), "e2"))
     with pytest.raises(Overtaken):
-        store.apply(other, Outcome.WAITING, None, after(0), 0, [])
+        store.take(
+            other, Decision(Outcome.WAITING, join(samples.news_of(other.body), lambda _: [])), after(0)
+        )
 
 
 def test_the_same_message_of_sqs_twice_by_raw_delivery(world: World) -> None:

@@ -86,8 +86,8 @@ def test_the_trial_flag_is_a_string_and_never_costs_the_access(flag: object, fre
 @pytest.mark.parametrize(
     "name",
     [
-        "Purchase Agreement Advisory Issued - Manufacturer",
-        "Purchase Agreement Renewal Upcoming - Proposer",
+        "Purchase Agreement Advisory Issued - Acceptor",
+        "Purchase Agreement Renewal Upcoming",
         "Purchase Agreement Created - Acceptor",
         "Purchase Agreement Created",
         "Something New",

@@ -37,7 +37,7 @@ def test_what_each_message_became(world: World) -> None:
     waiting, applied = world.inbox("e1"), world.inbox("e2")
     assert (waiting.outcome, waiting.subscription_id, waiting.subject) == ("waiting", None, "agmt-EXAMPLE")
     assert (applied.outcome, applied.subscription_id) == ("applied", samples.CONCURRENT_ID)
-    assert applied.body == second
+    assert applied.whole_body == second
     assert applied.name == "License Updated - Manufacturer"
     assert applied.forget_at == samples.T0 + timedelta(days=400)
 
@@ -100,7 +100,7 @@ def test_raw_delivery(world: World) -> None:
 @pytest.mark.parametrize(
     ("body", "outcome"),
     [
-        (samples.event("Purchase Agreement Advisory Issued - Manufacturer", after(0), "x"), "ignored"),
+        (samples.event("Something New - Manufacturer", after(0), "x"), "ignored"),
         (action("subscribe-maybe", after(0), "x"), "ignored"),
         (license_updated(after(0), "x", product={"code": "not-ours"}), "unknown_product"),
         (action("subscribe-success", after(0), "x", **{"product-code": "not-ours"}), "unknown_product"),
@@ -115,7 +115,7 @@ def test_what_is_no_news_to_us_is_kept(world: World, body: str, outcome: str) ->
     world.apply(body)
     world.apply(body)
     entry = world.inbox("x")
-    assert (entry.outcome, entry.body) == (outcome, body)
+    assert (entry.outcome, entry.whole_body) == (outcome, body)
     assert world.counts() == {"InboxRow": 1, "NewsRow": 0, "SubscriptionRow": 0, "SignalOutbox": 0}
 
 

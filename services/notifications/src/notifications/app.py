@@ -13,19 +13,32 @@ from chassis.aws import client
 from chassis.clock import Clock
 from chassis.outbox import relay
 from chassis.queues import Queue, consume, create_queue_with_dlq
+from chassis.rates import RateLimit
 from chassis.readiness import Readiness
 from chassis.tables import ask, bind, create_tables
 from chassis.web import build_web_app
 from chassis.worker import Loop, every
-from notifications.api import Api
-from notifications.catalogue import read_catalogue
+from notifications.api import Api, Operations
+from notifications.catalogue import Catalogue, read_catalogue
+from notifications.doors import SECRET_HEADER, Doors, SharedSecrets
 from notifications.marketplace import Marketplace, home_region
 from notifications.questions import Schedule
-from notifications.settings import Settings
+from notifications.queues import DeadLetters, Inlet
+from notifications.settings import Settings, names
+from notifications.sns_certificates import Sns
+from notifications.sns_messages import Rules
 from notifications.tables.models import TABLES, InboxRow, NotificationsKey, SignalOutbox, SubscriptionRow
+from notifications.tables.reconciliation_store import ReconciliationStore
 from notifications.tables.store import Store
+from notifications.tables.webhook_store import WebhookStore
+from notifications.webhook_addresses import AddressPolicy, networks
+from notifications.webhook_call import WebhookCall
+from notifications.webhook_secrets import Secrets
+from notifications.webhooks import Webhooks
 from notifications.worker.applying import Worker
 from notifications.worker.asking import Asker
+from notifications.worker.reconciling import Reconciler
+from notifications.worker.webhooks import FanOut, Sender
 
 SERVICE = "notifications"
 
@@ -36,19 +49,56 @@ class AssembledWorker:
 
     worker: Worker
     asker: Asker
+    reconciler: Reconciler
+    fan_out: FanOut
+    sender: Sender
     loops: dict[str, Loop]
     readiness: Readiness
 
 
-def build_web(settings: Settings, clock: Clock) -> connexion.FlaskApp:
-    """The API."""
-    bind(TABLES, settings)
+def build_web(
+    settings: Settings, clock: Clock, sqs: Any | None = None, sns: Sns | None = None
+) -> connexion.FlaskApp:
+    """The API.
+
+    Args:
+        settings: names, limits and where contract and catalogue lie.
+        clock: the time that rules go by.
+        sqs: a boto3 `sqs` client; our own when None.
+        sns: who is asked for SNS's certificates; SNS itself when None.
+
+    Raises:
+        SystemExit: the catalogue cannot be read; the text says what to mend.
+    """
+    catalogue = _catalogue(settings)
+    worker = _worker(settings, catalogue, clock)
+    sqs = sqs or client(settings, "sqs")
+    queue = Queue(sqs, settings.notifications_queue)
+    webhooks = Webhooks(
+        WebhookStore(_webhook_retention(settings)),
+        build_webhook_call(settings),
+        Secrets(settings.webhook_keys),
+        clock,
+    )
     return build_web_app(
         service=SERVICE,
         contract=settings.contracts_dir.resolve() / "notifications.yaml",
         settings=settings,
         keys=KeyRing(NotificationsKey),
-        parts=Api(clock, _retention(settings)),
+        parts=Api(
+            clock,
+            _retention(settings),
+            webhooks,
+            Operations(worker, DeadLetters(sqs, queue), _reconciliations(settings)),
+            Doors(
+                Inlet(sqs, queue),
+                _sns_rules(settings, catalogue),
+                sns or Sns(),
+                clock,
+                RateLimit(settings.sns_rate, "sns"),
+            ),
+        ),
+        sessions={SECRET_HEADER: SharedSecrets(settings.eventbridge_secret_list).check},
         readiness={"tables": lambda: ask(SubscriptionRow)},
     )
 
@@ -62,7 +112,20 @@ def build_marketplace(settings: Settings) -> Marketplace:
     )
 
 
-def build_worker(settings: Settings, clock: Clock, sqs: Any, marketplace: Marketplace) -> AssembledWorker:
+def build_webhook_call(settings: Settings) -> WebhookCall:
+    """What speaks to the seller's systems, and to none that it may not."""
+    return WebhookCall(
+        AddressPolicy(settings.webhooks_allow_inside, networks(settings.webhooks_allowed_networks))
+    )
+
+
+def build_worker(
+    settings: Settings,
+    clock: Clock,
+    sqs: Any,
+    marketplace: Marketplace,
+    webhook_call: WebhookCall | None = None,
+) -> AssembledWorker:
     """The worker.
 
     Args:
@@ -70,22 +133,24 @@ def build_worker(settings: Settings, clock: Clock, sqs: Any, marketplace: Market
         clock: the time that rules go by.
         sqs: a boto3 `sqs` client.
         marketplace: who is asked what no news says.
+        webhook_call: speaks to the seller's systems; what `build_webhook_call` gives when None.
 
     Raises:
         SystemExit: the catalogue cannot be read; the text says what to mend.
     """
-    try:
-        catalogue = read_catalogue(settings.products_file)
-    except ValueError as error:
-        raise SystemExit(f"Cannot start. {error}") from error
-    store = Store(bind(TABLES, settings), settings.signal_queue_names, _retention(settings))
-    schedule = Schedule(
-        catalogue.sells_entitlements,
-        settings.describe_agreements,
-        timedelta(seconds=settings.entitlements_every_seconds),
-    )
-    worker = Worker(store, catalogue, schedule, clock, timedelta(seconds=settings.sweep_seconds))
+    catalogue = _catalogue(settings)
+    worker = _worker(settings, catalogue, clock)
+    store, schedule = worker.store, worker.schedule
     asker = Asker(store, marketplace, schedule, clock)
+    webhook_store = WebhookStore(_webhook_retention(settings))
+    fan_out = FanOut(webhook_store, clock)
+    sender = Sender(
+        webhook_store,
+        webhook_call or build_webhook_call(settings),
+        Secrets(settings.webhook_keys),
+        clock,
+        settings.webhook_threads,
+    )
     inbox = Queue(sqs, settings.notifications_queue)
 
     @cache
@@ -104,7 +169,12 @@ def build_worker(settings: Settings, clock: Clock, sqs: Any, marketplace: Market
     loops["sweep"] = every(1.0, worker.sweep_when_due)
     # A thread of its own: while AWS is slow to answer, news is still applied.
     loops["questions"] = every(2.0, asker.ask_what_is_due)
-    return AssembledWorker(worker, asker, loops, readiness)
+    reconciler = Reconciler(_reconciliations(settings), worker, marketplace, schedule, clock)
+    loops["reconciliations"] = reconciler.run
+    loops["webhook-fan-out"] = every(1.0, fan_out.fan_out)
+    loops["webhook-replays"] = every(1.0, fan_out.replay)
+    loops["webhook-sender"] = sender.run
+    return AssembledWorker(worker, asker, reconciler, fan_out, sender, loops, readiness)
 
 
 def create_local(settings: Settings, sqs: Any | None = None) -> None:
@@ -120,5 +190,51 @@ def key_ring(settings: Settings) -> KeyRing:
     return KeyRing(NotificationsKey)
 
 
+def _catalogue(settings: Settings) -> Catalogue:
+    try:
+        return read_catalogue(settings.products_file)
+    except ValueError as error:
+        raise SystemExit(f"Cannot start. {error}") from error
+
+
+def _worker(settings: Settings, catalogue: Catalogue, clock: Clock) -> Worker:
+    schedule = Schedule(
+        catalogue.sells_entitlements,
+        settings.describe_agreements,
+        timedelta(seconds=settings.entitlements_every_seconds),
+    )
+    sweep_every = timedelta(seconds=settings.sweep_seconds)
+    return Worker(_store(settings), catalogue, schedule, clock, sweep_every)
+
+
+def _reconciliations(settings: Settings) -> ReconciliationStore:
+    return ReconciliationStore(timedelta(days=settings.history_retention_days))
+
+
+def _sns_rules(settings: Settings, catalogue: Catalogue) -> Rules:
+    return Rules(
+        catalogue.product_codes,
+        names(settings.sns_topics),
+        names(settings.sns_topic_accounts),
+        timedelta(seconds=settings.sns_window_seconds),
+        names(settings.sns_certificate_hosts),
+    )
+
+
+def _store(settings: Settings) -> Store:
+    history = timedelta(days=settings.history_retention_days)
+    return Store(
+        bind(TABLES, settings),
+        settings.signal_queue_names,
+        _retention(settings),
+        history,
+        _webhook_retention(settings),
+    )
+
+
 def _retention(settings: Settings) -> timedelta:
     return timedelta(days=settings.inbox_retention_days)
+
+
+def _webhook_retention(settings: Settings) -> timedelta:
+    return timedelta(days=settings.webhook_retention_days)

@@ -20,6 +20,7 @@ class Product:
     product_code: str
     generation: Generation
     pricing_model: PricingModel
+    product_id: str = ""
 
 
 class Catalogue:
@@ -27,9 +28,18 @@ class Catalogue:
 
     def __init__(self, products: list[Product]) -> None:
         self._products = {product.product_code: product for product in products}
+        self._by_id = {product.product_id: product for product in products if product.product_id}
 
     def __len__(self) -> int:
         return len(self._products)
+
+    @property
+    def product_codes(self) -> frozenset[str]:
+        return frozenset(self._products)
+
+    def of_id(self, product_id: str) -> Product | None:
+        """The product of this `prod-` id, which is what agreements name; None: it is not ours."""
+        return self._by_id.get(product_id)
 
     def knows(self, news: News) -> bool:
         """False where the news names a product that is not ours. Agreement events name none: their licence
@@ -63,6 +73,7 @@ def read_catalogue(file: Path) -> Catalogue:
                     str(product["product_code"]),
                     Generation(product["generation"]),
                     PricingModel(product["pricing_model"]),
+                    str(product.get("product_id") or ""),
                 )
                 for product in document["products"]
             ]

@@ -85,9 +85,15 @@ def _subscription(life: Life, known: Facts, whole: Facts, news: News) -> Subscri
         ended_at=life.ended_at,
         end_reason=life.end_reason,
         meter_until=life.meter_until,
+        previous_subscription_id=_of_license(known.previous_license_arn),
+        next_subscription_id=_of_license(known.next_license_arn),
         changed_at=news.event_time,
         changed_by=news.notification_id,
     )
+
+
+def _of_license(license_arn: str | None) -> str | None:
+    return None if license_arn is None else subscription_ids.of_license(license_arn)
 
 
 def _subscription_id(whole: Facts) -> str:

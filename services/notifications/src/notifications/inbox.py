@@ -7,7 +7,7 @@ three:
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +18,11 @@ from notifications.messages import (
     AgreementDetail,
     EventBridgeEvent,
     LicenseDetail,
+    NoticeDetail,
     SnsEnvelope,
     SnsMessage,
 )
-from notifications.news import Facts, Generation, Kind, News, Source, legacy_subject
+from notifications.news import Door, Facts, Generation, Kind, News, Source, legacy_subject
 
 ACTIONS = {
     "subscribe-success": Kind.SUBSCRIBE_SUCCESS,
@@ -37,6 +38,30 @@ EVENTS = {
     "License Updated": Kind.LICENSE_UPDATED,
     "License Deprovisioned": Kind.LICENSE_DEPROVISIONED,
 }
+NOTICES = {
+    "Purchase Agreement Advisory Issued": Kind.ADVISORY_ISSUED,
+    "Purchase Agreement Advisory Resolved": Kind.ADVISORY_RESOLVED,
+    "Purchase Agreement Ending": Kind.AGREEMENT_ENDING,
+    "Purchase Agreement Renewal Terms Finalized": Kind.RENEWAL_TERMS_FINALIZED,
+    "Purchase Agreement Renewal Upcoming": Kind.RENEWAL_UPCOMING,
+    "Agreement Cancellation Request Pending Approval": Kind.CANCELLATION_PENDING_APPROVAL,
+    "Agreement Cancellation Request Approved": Kind.CANCELLATION_APPROVED,
+    "Agreement Cancellation Request Rejected": Kind.CANCELLATION_REJECTED,
+    "Agreement Cancellation Request Cancelled": Kind.CANCELLATION_CANCELLED,
+    "Agreement Cancellation Request Validation Failed": Kind.CANCELLATION_VALIDATION_FAILED,
+    "Purchase Agreement Billing Adjustment Completed": Kind.BILLING_ADJUSTMENT_COMPLETED,
+    "Purchase Agreement Billing Adjustment Failed": Kind.BILLING_ADJUSTMENT_FAILED,
+}
+SPEND_NOTICES = {
+    "Spend Threshold Reached": Kind.SPEND_THRESHOLD_REACHED,
+    "Vet Succeeded": Kind.SPEND_VET_SUCCEEDED,
+    "Vet Failed": Kind.SPEND_VET_FAILED,
+}
+"""AWS documents neither their full names nor their suffixes: told by how they end."""
+
+NAME_OF = {kind: name for name, kind in [*NOTICES.items(), *SPEND_NOTICES.items()]}
+"""Of notices, without the party that is told: a copy for the other one says the same."""
+
 LICENSE_EVENTS = frozenset({Kind.LICENSE_UPDATED, Kind.LICENSE_DEPROVISIONED})
 SELLERS = frozenset({"Proposer", "Manufacturer"})
 """A direct sale tells us as Proposer, a partner's sale as Manufacturer: one fact, whichever copy comes, or
@@ -59,6 +84,7 @@ class Entry:
         name: what AWS calls it: the action, or the detail-type with its suffix.
         subject: whose news it is; None where an unknown kind does not say.
         news: what it says; None where the kind is unknown to us.
+        door: where it came in.
     """
 
     notification_id: str
@@ -68,22 +94,27 @@ class Entry:
     subject: str | None
     news: News | None
     body: str
+    door: Door = Door.QUEUE
 
 
-def read(body: str, message_id: str, sent_at: datetime) -> Entry:
-    """Read one message of the queue.
+def read(body: str, message_id: str, sent_at: datetime, door: Door = Door.QUEUE) -> Entry:
+    """Read one message.
 
     Args:
         body: as it lay on the queue.
         message_id: SQS's own id of the message; raw delivery brings no other.
         sent_at: when SQS got it; raw delivery brings no other time.
+        door: where it came in.
 
     Raises:
         UnreadableMessage: not JSON, no known shape, or a known shape with something missing.
     """
     if len(body.encode()) > MAX_BYTES:
         raise UnreadableMessage(f"The message has more than {MAX_BYTES} bytes.")
-    message = _parse(body)
+    return replace(_read(_parse(body), body, message_id, sent_at), door=door)
+
+
+def _read(message: dict[str, Any], body: str, message_id: str, sent_at: datetime) -> Entry:
     if message.get("Type") == "Notification" and "Message" in message:
         envelope = _load(SnsEnvelope(), message)
         inner = _parse(envelope["message"])
@@ -135,7 +166,11 @@ def _read_action(
 def _read_event(message: dict[str, Any], body: str) -> Entry:
     event = _load(EventBridgeEvent(), message)
     what, _, to_whom = event["name"].rpartition(" - ")
-    kind = EVENTS.get(what) if to_whom in SELLERS else None
+    told = to_whom in SELLERS
+    notice = _spend_notice(what if told else event["name"]) or (NOTICES.get(what) if told else None)
+    if notice is not None and _agreement_id_if_any(event["detail"]):
+        return _read_notice(notice, event, body)
+    kind = EVENTS.get(what) if told else None
     if kind is None:
         return _entry_of(event, body, _agreement_id_if_any(event["detail"]), None)
     detail = _load(LicenseDetail() if kind in LICENSE_EVENTS else AgreementDetail(), event["detail"])
@@ -161,6 +196,29 @@ def _read_event(message: dict[str, Any], body: str) -> Entry:
         ),
     )
     return _entry_of(event, body, news.subject, news)
+
+
+def _spend_notice(what: str) -> Kind | None:
+    return next((kind for ending, kind in SPEND_NOTICES.items() if what.endswith(ending)), None)
+
+
+def _read_notice(kind: Kind, event: dict[str, Any], body: str) -> Entry:
+    """A notice says nothing that the subscription is made of: of its facts only the agreement counts."""
+    detail = _load(NoticeDetail(), event["detail"])
+    agreement_id = detail["agreement"].pop("id")
+    told = {
+        name: value for part in detail.values() for name, value in (part or {}).items() if value is not None
+    }
+    news = News(
+        notification_id=event["id"],
+        kind=kind,
+        generation=Generation.CONCURRENT_AGREEMENTS,
+        event_time=event["time"],
+        subject=agreement_id,
+        facts=Facts(agreement_id=agreement_id),
+        notice=told,
+    )
+    return _entry_of(event, body, agreement_id, news)
 
 
 def _entry_of(event: dict[str, Any], body: str, subject: str | None, news: News | None) -> Entry:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from notifications.news import Kind, News
+from notifications.news import NOTICES, Kind, News
 from notifications.subscription import Status
 
 FINAL_HOUR = timedelta(hours=1)
@@ -112,6 +112,11 @@ TABLE: dict[Kind, tuple[Step, Step, Step, Step, Step]] = {
     Kind.SUBSCRIBE_FAIL:        (fail,        stay,     stay,     stay,     stay),
     Kind.UNSUBSCRIBE_PENDING:   (withdraw,    withdraw, stay,     stay,     stay),
     Kind.UNSUBSCRIBE_SUCCESS:   (finish,      finish,   finish,   stay,     stay),
+    # What a renewal or a replacement says of the other of the two: whose customer goes along, no more.
+    Kind.AGREEMENT_PRECEDED:    (stay,        stay,     stay,     stay,     stay),
+    Kind.AGREEMENT_SUCCEEDED:   (stay,        stay,     stay,     stay,     stay),
+    # Notices, such as an advisory or a request to cancel: AWS ends an agreement by Ended alone.
+    **dict.fromkeys(sorted(NOTICES), (stay, stay, stay, stay, stay)),
 }
 # fmt: on
 

@@ -1,5 +1,5 @@
-"""AWS Marketplace as notifications asks it: GetEntitlements and DescribeAgreement. The only file that speaks
-to it."""
+"""AWS Marketplace as notifications asks it: GetEntitlements, DescribeAgreement and SearchAgreements. The only
+file that speaks to it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from prometheus_client import Counter
 from chassis.aws import error_code, is_outage
 from notifications.news import Generation
 from notifications.purchase import Agreement, Entitlement, ValueType
+from notifications.reconciliations import ListedAgreement
 from notifications.subscription import Subscription
 
 log = structlog.get_logger()
@@ -135,7 +136,33 @@ class Marketplace:
         return Agreement(
             trial_ends_at=_moment(answer.get("freeTrialSummary", {}).get("trialEndTime")),
             ends_at=_moment(answer.get("endTime")),
+            status=answer.get("status"),
         )
+
+    def active_agreements(self, token: str | None) -> tuple[list[ListedAgreement], str | None]:
+        """Some of the agreements by which we sell now, and the token to go on with; None at the end. What a
+        channel partner sells is not among them.
+
+        Raises:
+            Away, OurFault: see there.
+        """
+        operation = "SearchAgreements"
+        wanted = {"PartyType": "Proposer", "AgreementType": "PurchaseAgreement", "Status": "ACTIVE"}
+        request: dict[str, Any] = {
+            "catalog": "AWSMarketplace",
+            "filters": [{"name": name, "values": [value]} for name, value in wanted.items()],
+            "maxResults": 50,
+        }
+        try:
+            answer = self._agreements.search_agreements(**request, **({"nextToken": token} if token else {}))
+            listed = [_listed(one) for one in answer.get("agreementViewSummaries", [])]
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            raise _named(operation, error) from error
+        except KeyError as error:
+            QUESTIONS.labels(operation, "our_fault").inc()
+            raise OurFault(operation, f"unreadable answer ({error})") from error
+        QUESTIONS.labels(operation, "answered").inc()
+        return listed, answer.get("nextToken")
 
     def _rows(self, subscription: Subscription) -> Iterator[dict[str, Any]]:
         """Every page. An empty one may still have a token, and with nothing to say AWS leaves `Entitlements`
@@ -169,6 +196,20 @@ def _named(operation: str, error: Exception) -> NotAnswered:
     away = is_outage(error) if isinstance(error, ClientError) else isinstance(error, _NO_ANSWER)
     QUESTIONS.labels(operation, "away" if away else "our_fault").inc()
     return (Away if away else OurFault)(operation, error_code(error))
+
+
+def _listed(one: dict[str, Any]) -> ListedAgreement:
+    proposal = one.get("proposalSummary", {})
+    return ListedAgreement(
+        agreement_id=one["agreementId"],
+        product_ids=tuple(resource["id"] for resource in proposal.get("resources", []) if "id" in resource),
+        license_arns=tuple(row["licenseArn"] for row in one.get("entitlements", []) if row.get("licenseArn")),
+        customer_aws_account_id=one.get("acceptor", {}).get("accountId"),
+        offer_id=proposal.get("offerId"),
+        accepted_at=_moment(one.get("acceptanceTime")),
+        starts_at=_moment(one.get("startTime")),
+        ends_at=_moment(one.get("endTime")),
+    )
 
 
 def _entitlement(row: dict[str, Any]) -> Entitlement:

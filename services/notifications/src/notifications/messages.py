@@ -28,6 +28,20 @@ class Flag(fields.Field[Any]):
         return {"true": True, "false": False}.get(str(value).lower())
 
 
+class Plain(fields.Field[Any]):
+    """A text, number or flag of a notice, as text. Nothing else in it is worth a dead letter."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(load_default=None, allow_none=True, data_key=name)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, bool):
+            return str(value).lower()
+        if not isinstance(value, str | int | float):
+            return None
+        return str(value)[:LONGEST_REMARK].encode(errors="replace").decode()
+
+
 def _storable(value: str) -> str:
     """Refuse what UTF-8, and so DynamoDB, cannot hold: JSON can spell half a surrogate pair."""
     try:
@@ -39,6 +53,10 @@ def _storable(value: str) -> str:
 
 LONGEST_TEXT = 255
 """AWS's ids have a tenth of this. Two of them together still fit a DynamoDB key (2,048 bytes)."""
+
+
+LONGEST_REMARK = 1000
+"""What people wrote to each other in a notice is cut after so much; the message itself is kept whole."""
 
 
 def text(name: str, *, required: bool = False) -> fields.String:
@@ -116,6 +134,64 @@ class LicenseDetail(AgreementDetail):
 
     product = fields.Nested(Product, required=True)
     license = fields.Nested(License, required=True)
+
+
+class NoticeAgreement(Message):
+    id = text("id", required=True)
+    ends_at = Plain("endTime")
+    days_before_end = Plain("daysBeforeEndTime")
+    auto_renewal_enabled = Plain("autoRenewalEnabled")
+
+
+class Advisory(Message):
+    issued_at = Plain("issuedAt")
+    resolved_at = Plain("resolvedAt")
+
+
+class RenewalSummary(Message):
+    total_contract_value = Plain("tcv")
+    currency = Plain("currency")
+    terms_finalized_at = Plain("termsFinalizedTime")
+    lockout_reached = Plain("lockoutReached")
+    lockout_starts_at = Plain("lockoutStartTime")
+    renewal_disabled_by = Plain("disabledBy")
+
+
+class CancellationRequest(Message):
+    request_id = Plain("id")
+    reason_code = Plain("reasonCode")
+    reason_message = Plain("reasonMessage")
+    status_code = Plain("statusCode")
+    status_message = Plain("statusMessage")
+    created_at = Plain("createdAt")
+    updated_at = Plain("updatedAt")
+
+
+class BillingAdjustment(Message):
+    request_id = Plain("id")
+    amount = Plain("adjustmentAmount")
+    currency = Plain("currencyCode")
+    reason_code = Plain("adjustmentReasonCode")
+
+
+class Invoice(Message):
+    original_invoice_id = Plain("originalInvoiceId")
+
+
+def part(schema: type[Schema], name: str) -> fields.Nested:
+    return fields.Nested(schema, load_default=None, allow_none=True, data_key=name)
+
+
+class NoticeDetail(Message):
+    """The `detail` of openapi/events/eventbridge-notice.schema.json: of every notice, whichever parts it
+    has."""
+
+    agreement = fields.Nested(NoticeAgreement, required=True)
+    advisory = part(Advisory, "advisory")
+    renewal = part(RenewalSummary, "renewalSummary")
+    cancellation = part(CancellationRequest, "agreementCancellationRequest")
+    adjustment = part(BillingAdjustment, "billingAdjustmentRequest")
+    invoice = part(Invoice, "invoice")
 
 
 class EventBridgeEvent(Message):

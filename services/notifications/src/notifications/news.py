@@ -1,8 +1,10 @@
 """One piece of news, whatever road it came by, and the words it is told in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Generation(StrEnum):
@@ -18,6 +20,14 @@ class Source(StrEnum):
     EVENTBRIDGE = "eventbridge"
 
 
+class Door(StrEnum):
+    """Where a message came in."""
+
+    QUEUE = "queue"
+    HTTPS = "https"
+    RECONCILIATION = "reconciliation"  # AWS said it when asked: the message that should have said it is lost
+
+
 class Kind(StrEnum):
     """What happened, in AWS's words."""
 
@@ -31,6 +41,41 @@ class Kind(StrEnum):
     SUBSCRIBE_FAIL = "subscribe_fail"
     UNSUBSCRIBE_PENDING = "unsubscribe_pending"
     UNSUBSCRIBE_SUCCESS = "unsubscribe_success"
+    # What another agreement's news says of this one (renewals.py).
+    AGREEMENT_PRECEDED = "agreement_preceded"
+    AGREEMENT_SUCCEEDED = "agreement_succeeded"
+    # Notices: worth knowing, and they change no access.
+    ADVISORY_ISSUED = "advisory_issued"
+    ADVISORY_RESOLVED = "advisory_resolved"
+    AGREEMENT_ENDING = "agreement_ending"
+    RENEWAL_TERMS_FINALIZED = "renewal_terms_finalized"
+    RENEWAL_UPCOMING = "renewal_upcoming"
+    CANCELLATION_PENDING_APPROVAL = "cancellation_pending_approval"
+    CANCELLATION_APPROVED = "cancellation_approved"
+    CANCELLATION_REJECTED = "cancellation_rejected"
+    CANCELLATION_CANCELLED = "cancellation_cancelled"
+    CANCELLATION_VALIDATION_FAILED = "cancellation_validation_failed"
+    BILLING_ADJUSTMENT_COMPLETED = "billing_adjustment_completed"
+    BILLING_ADJUSTMENT_FAILED = "billing_adjustment_failed"
+    SPEND_THRESHOLD_REACHED = "spend_threshold_reached"
+    SPEND_VET_SUCCEEDED = "spend_vet_succeeded"
+    SPEND_VET_FAILED = "spend_vet_failed"
+
+
+NOTICES = frozenset(list(Kind)[list(Kind).index(Kind.ADVISORY_ISSUED) :])
+A_PERSON_MUST_HEAR = frozenset(
+    {
+        Kind.ADVISORY_ISSUED,
+        Kind.ADVISORY_RESOLVED,
+        Kind.CANCELLATION_PENDING_APPROVAL,
+        Kind.CANCELLATION_APPROVED,
+        Kind.CANCELLATION_REJECTED,
+        Kind.CANCELLATION_CANCELLED,
+        Kind.CANCELLATION_VALIDATION_FAILED,
+    }
+)
+"""AWS suspects fraud or abuse, or somebody wishes to end an agreement (approved by silence after seven days):
+no rule of ours can decide what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +95,9 @@ class Facts:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     previous_agreement_id: str | None = None
+    previous_license_arn: str | None = None
+    next_agreement_id: str | None = None
+    next_license_arn: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +111,7 @@ class News:
             delivery carries none) when SQS got it.
         subject: the agreement id, or `product_code/customer_identifier` of a legacy product. All news of one
             subject is folded together.
+        notice: what a notice says, for people; None for all other news.
     """
 
     notification_id: str
@@ -71,6 +120,7 @@ class News:
     event_time: datetime
     subject: str
     facts: Facts
+    notice: Mapping[str, Any] | None = None
 
 
 def legacy_subject(product_code: str, customer_identifier: str) -> str:

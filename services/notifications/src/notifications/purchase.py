@@ -36,10 +36,12 @@ class Agreement:
     Attributes:
         trial_ends_at: None where the agreement has no free trial.
         ends_at: None where the agreement is open-ended.
+        status: AWS's word, such as ACTIVE.
     """
 
     trial_ends_at: datetime | None = None
     ends_at: datetime | None = None
+    status: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

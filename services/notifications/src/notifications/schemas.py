@@ -1,10 +1,12 @@
 """What the API shows: the bridges from rows to JSON."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import orjson
 from marshmallow import Schema, fields
 
 from chassis.times import rfc3339
+from notifications.news import Door
 
 
 class Moment(fields.Field[Any]):
@@ -39,6 +41,8 @@ class SubscriptionAnswer(Schema):
     ended_at = Moment()
     end_reason = fields.String()
     meter_until = Moment()
+    previous_subscription_id = fields.String()
+    next_subscription_id = fields.String()
     version = fields.Integer()
     changed_at = Moment()
     changed_by = fields.String()
@@ -47,6 +51,7 @@ class SubscriptionAnswer(Schema):
 class NotificationAnswer(Schema):
     notification_id = fields.String()
     source = fields.String()
+    door = fields.Function(lambda row: row.door or Door.QUEUE.value)
     name = fields.String()
     event_time = Moment()
     received_at = Moment()
@@ -55,5 +60,129 @@ class NotificationAnswer(Schema):
     subscription_id = fields.String()
 
 
-class WholeNotificationAnswer(NotificationAnswer):
+class Document(fields.Field[Any]):
+    """JSON that lies in the row as text."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return None if value is None else orjson.loads(value)
+
+
+class Changes(fields.Field[Any]):
+    """As `Document`; what is null is not written there."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return [{"before": None, "after": None} | one for one in orjson.loads(value)]
+
+
+class HistoryAnswer(Schema):
+    version = fields.Integer()
+    recorded_at = Moment()
+    cause = fields.String()
+    notification_id = fields.String()
+    name = fields.String()
+    event_time = Moment()
+    changes = Changes()
+    notice = Document()
+
+
+class DeadLetterAnswer(Schema):
+    dead_letter_id = fields.String()
+    reason = fields.String()
+    door = fields.Function(lambda letter: letter.door.value)
+    encoding = fields.String()
     body = fields.String()
+    sent_at = Moment()
+
+
+class ReconciliationAnswer(Schema):
+    reconciliation_id = fields.String()
+    state = fields.String()
+    step = fields.String()
+    requested_at = Moment()
+    requested_by = fields.String()
+    started_at = Moment()
+    finished_at = Moment()
+    agreements_read = fields.Integer()
+    subscriptions_compared = fields.Integer()
+    not_told = fields.Integer()
+    differences = fields.Integer()
+    healed = fields.Integer()
+    last_failure = fields.String()
+
+
+class DifferenceAnswer(Schema):
+    kind = fields.String()
+    agreement_id = fields.String()
+    subscription_id = fields.String()
+    product_code = fields.String()
+    ours = fields.String()
+    theirs = fields.String()
+    action = fields.String()
+    notification_ids = fields.List(fields.String())
+    found_at = Moment()
+
+
+class WholeNotificationAnswer(NotificationAnswer):
+    body = fields.String(attribute="whole_body")
+
+
+class WebhookSecretAnswer(Schema):
+    created_at = Moment()
+    expires_at = Moment()
+
+
+class WebhookEndpointAnswer(Schema):
+    """The secrets only by their times: each is shown once, when it is made."""
+
+    endpoint_id = fields.String()
+    url = fields.String()
+    description = fields.String()
+    event_types = fields.List(fields.String())
+    enabled = fields.Boolean()
+    disabled_reason = fields.String()
+    secrets = fields.List(fields.Nested(WebhookSecretAnswer))
+    created_at = Moment()
+    updated_at = Moment()
+    version = fields.Integer()
+
+
+class WebhookAttemptAnswer(Schema):
+    at = Moment()
+    reason = fields.String()
+    status = fields.Integer()
+    duration_ms = fields.Integer()
+    excerpt = fields.String()
+
+
+class WebhookDeliveryAnswer(Schema):
+    delivery_id = fields.String()
+    endpoint_id = fields.String()
+    webhook_id = fields.String(attribute="event_id")
+    event_type = fields.String()
+    subscription_id = fields.String()
+    replay_id = fields.String()
+    state = fields.String()
+    tries = fields.Integer()
+    created_at = Moment()
+    next_attempt_at = Moment()
+    concluded_at = Moment()
+
+
+class WholeWebhookDeliveryAnswer(WebhookDeliveryAnswer):
+    attempts = fields.List(fields.Nested(WebhookAttemptAnswer))
+
+
+class WebhookReplayAnswer(Schema):
+    class Meta:
+        # No name for a class's attribute.
+        include: ClassVar = {"from": Moment(attribute="since")}
+
+    replay_id = fields.String()
+    endpoint_id = fields.String()
+    to = Moment(attribute="until")
+    event_types = fields.List(fields.String())
+    state = fields.String()
+    done_until = Moment()
+    deliveries = fields.Integer()
+    created_at = Moment()
+    finished_at = Moment()

@@ -30,6 +30,8 @@ class Subscription:
 
     Attributes:
         meter_until: AWS takes usage records until then; None while there is no end in sight.
+        previous_subscription_id, next_subscription_id: what this one renewed or replaced, and what renewed or
+            replaced this one; the customer goes along.
         changed_at, changed_by: event time and notification id of the last news that changed anything else in
             here.
     """
@@ -48,6 +50,8 @@ class Subscription:
     ended_at: datetime | None = None
     end_reason: str | None = None
     meter_until: datetime | None = None
+    previous_subscription_id: str | None = None
+    next_subscription_id: str | None = None
     changed_at: datetime
     changed_by: str
 

@@ -2,9 +2,13 @@
 
 | table | one item is | only ever |
 |---|---|---|
-| notifications-inbox | a message, whole, and what became of it | created; gone after a retention time |
+| notifications-inbox | a message, whole, and what became of it | created; anew by a replay; expires |
 | notifications-news | one fact of one subject | created, numbered without gaps |
+| notifications-history | one change of a subscription, or a notice about it | created; expires |
+| notifications-reconciliations | a comparison with AWS, and how far it has come | created, then moved on |
+| notifications-differences | what such a comparison found | put, the same each time it is found |
 | subscriptions (published) | what all facts of a subject amount to; AWS's answers | replaced, one by one |
+| notifications-webhook-… | what the seller's systems are told | see `webhook_models.py` |
 | notifications-outbox | a signal that is still to be sent | created, deleted once sent |
 
 Lists need indexes; none has a key that is the same for many rows (one such key is one partition, and DynamoDB
@@ -12,9 +16,11 @@ gives a partition 1,000 writes a second and no more). So `status` and `product_c
 handful, are filters of a scan, not keys.
 """
 
+import zlib
 from typing import Any
 
 from pynamodb.attributes import (
+    BinaryAttribute,
     BooleanAttribute,
     ListAttribute,
     MapAttribute,
@@ -22,18 +28,27 @@ from pynamodb.attributes import (
     TTLAttribute,
     UnicodeAttribute,
 )
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chassis.auth import ApiKey
 from chassis.outbox import OutboxItem
 from chassis.tables import TimeAttribute
+from notifications.tables.webhook_models import (
+    WebhookDeliveryRow,
+    WebhookEndpointRow,
+    WebhookEventRow,
+    WebhookReplayRow,
+)
+
+LISTED = ["source", "door", "name", "event_time", "outcome", "subscription_id"]
+"""What lists show beside the keys. Not the body: each index would hold, and cost, another copy of it."""
 
 
 class MessagesOfSubject(GlobalSecondaryIndex["InboxRow"]):
     class Meta:
         index_name = "of_subject"
-        projection = AllProjection()
+        projection = IncludeProjection([*LISTED])
 
     subject = UnicodeAttribute(hash_key=True)
     received_at = TimeAttribute(range_key=True)
@@ -44,7 +59,7 @@ class MessagesOfDay(GlobalSecondaryIndex["InboxRow"]):
 
     class Meta:
         index_name = "of_day"
-        projection = AllProjection()
+        projection = IncludeProjection([*LISTED, "subject"])
 
     received_on = UnicodeAttribute(hash_key=True)
     received_at = TimeAttribute(range_key=True)
@@ -56,6 +71,7 @@ class InboxRow(Model):
 
     notification_id = UnicodeAttribute(hash_key=True)
     source = UnicodeAttribute()
+    door = UnicodeAttribute(null=True)
     name = UnicodeAttribute()
     event_time = TimeAttribute()
     received_at = TimeAttribute()
@@ -63,11 +79,19 @@ class InboxRow(Model):
     subject = UnicodeAttribute(null=True)
     outcome = UnicodeAttribute()
     subscription_id = UnicodeAttribute(null=True)
-    body = UnicodeAttribute()
+    # Deflated: AWS's news has about 1 KB, and each KB of an item costs two write units.
+    packed_body = BinaryAttribute(null=True, legacy_encoding=False)
+    # As an older release wrote it.
+    body = UnicodeAttribute(null=True)
     forget_at = TTLAttribute()
 
     of_subject = MessagesOfSubject()
     of_day = MessagesOfDay()
+
+    @property
+    def whole_body(self) -> str:
+        """The message, to the letter."""
+        return zlib.decompress(self.packed_body).decode() if self.packed_body else str(self.body)
 
 
 class NewsRow(Model):
@@ -96,6 +120,10 @@ class NewsRow(Model):
     starts_at = TimeAttribute(null=True)
     ends_at = TimeAttribute(null=True)
     previous_agreement_id = UnicodeAttribute(null=True)
+    previous_license_arn = UnicodeAttribute(null=True)
+    next_agreement_id = UnicodeAttribute(null=True)
+    next_license_arn = UnicodeAttribute(null=True)
+    notice = UnicodeAttribute(null=True)
 
 
 class SubscriptionsOfAgreement(GlobalSecondaryIndex["SubscriptionRow"]):
@@ -165,6 +193,8 @@ class SubscriptionRow(Model):
     ended_at = TimeAttribute(null=True)
     end_reason = UnicodeAttribute(null=True)
     meter_until = TimeAttribute(null=True)
+    previous_subscription_id = UnicodeAttribute(null=True)
+    next_subscription_id = UnicodeAttribute(null=True)
     version = NumberAttribute()
     changed_at = TimeAttribute()
     changed_by = UnicodeAttribute()
@@ -183,6 +213,68 @@ class SubscriptionRow(Model):
     to_ask_about = SubscriptionsToAskAbout()
 
 
+class HistoryRow(Model):
+    """`changes` and `notice` are JSON: nothing here is asked for by what stands in them."""
+
+    class Meta:
+        table_name = "notifications-history"
+
+    subscription_id = UnicodeAttribute(hash_key=True)
+    entry_id = UnicodeAttribute(range_key=True)
+    version = NumberAttribute()
+    recorded_at = TimeAttribute()
+    cause = UnicodeAttribute()
+    notification_id = UnicodeAttribute(null=True)
+    name = UnicodeAttribute(null=True)
+    event_time = TimeAttribute(null=True)
+    changes = UnicodeAttribute()
+    notice = UnicodeAttribute(null=True)
+    forget_at = TTLAttribute()
+
+
+class ReconciliationRow(Model):
+    class Meta:
+        table_name = "notifications-reconciliations"
+
+    reconciliation_id = UnicodeAttribute(hash_key=True)
+    state = UnicodeAttribute()
+    step = UnicodeAttribute()
+    requested_at = TimeAttribute()
+    requested_by = UnicodeAttribute()
+    started_at = TimeAttribute(null=True)
+    finished_at = TimeAttribute(null=True)
+    agreements_read = NumberAttribute(default=0)
+    subscriptions_compared = NumberAttribute(default=0)
+    not_told = NumberAttribute(default=0)
+    differences = NumberAttribute(default=0)
+    healed = NumberAttribute(default=0)
+    last_failure = UnicodeAttribute(null=True)
+    # Where to go on: AWS's token, or the key of our own table.
+    position = UnicodeAttribute(null=True)
+    revision = NumberAttribute(default=1)
+    forget_at = TTLAttribute()
+
+
+class DifferenceRow(Model):
+    """Its key says what differs, so that a step that is repeated puts the same row."""
+
+    class Meta:
+        table_name = "notifications-differences"
+
+    reconciliation_id = UnicodeAttribute(hash_key=True)
+    difference_id = UnicodeAttribute(range_key=True)
+    kind = UnicodeAttribute()
+    agreement_id = UnicodeAttribute(null=True)
+    subscription_id = UnicodeAttribute(null=True)
+    product_code = UnicodeAttribute(null=True)
+    ours = UnicodeAttribute()
+    theirs = UnicodeAttribute()
+    action = UnicodeAttribute()
+    notification_ids: ListAttribute[UnicodeAttribute] = ListAttribute(of=UnicodeAttribute)
+    found_at = TimeAttribute()
+    forget_at = TTLAttribute()
+
+
 class SignalOutbox(OutboxItem):
     class Meta:
         table_name = "notifications-outbox"
@@ -193,4 +285,17 @@ class NotificationsKey(ApiKey):
         table_name = "notifications-api-keys"
 
 
-TABLES: list[type[Model]] = [InboxRow, NewsRow, SubscriptionRow, SignalOutbox, NotificationsKey]
+TABLES: list[type[Model]] = [
+    InboxRow,
+    NewsRow,
+    SubscriptionRow,
+    HistoryRow,
+    ReconciliationRow,
+    DifferenceRow,
+    SignalOutbox,
+    NotificationsKey,
+    WebhookEndpointRow,
+    WebhookEventRow,
+    WebhookDeliveryRow,
+    WebhookReplayRow,
+]

@@ -1,16 +1,20 @@
 """The bridges between rows of tables and the values that rules work with."""
 
+import zlib
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+
 from notifications.changes import Outcome, Published
+from notifications.history import Happening
 from notifications.inbox import Entry
-from notifications.news import Facts, Generation, Kind, News
+from notifications.news import Door, Facts, Generation, Kind, News
 from notifications.purchase import Entitlement, Purchase, ValueType
 from notifications.questions import Questions
 from notifications.subscription import Status, Subscription
-from notifications.tables.models import EntitlementMap, InboxRow, NewsRow, SubscriptionRow
+from notifications.tables.models import EntitlementMap, HistoryRow, InboxRow, NewsRow, SubscriptionRow
 
 FACTS = [field.name for field in fields(Facts)]
 SUBSCRIPTION = [field.name for field in fields(Subscription)]
@@ -20,6 +24,7 @@ def news_row(news: News, number: int) -> NewsRow:
     return NewsRow(
         subject=news.subject,
         number=number,
+        notice=None if news.notice is None else orjson.dumps(dict(news.notice)).decode(),
         notification_id=news.notification_id,
         kind=news.kind.value,
         generation=news.generation.value,
@@ -36,6 +41,7 @@ def news_of(row: NewsRow) -> News:
         event_time=row.event_time,
         subject=row.subject,
         facts=Facts(**_taken(row, FACTS)),
+        notice=None if row.notice is None else orjson.loads(row.notice),
     )
 
 
@@ -110,6 +116,7 @@ def inbox_row(
     return InboxRow(
         notification_id=entry.notification_id,
         source=entry.source.value,
+        door=None if entry.door == Door.QUEUE else entry.door.value,
         name=entry.name,
         event_time=entry.event_time,
         received_at=received_at,
@@ -117,8 +124,28 @@ def inbox_row(
         subject=entry.subject,
         outcome=outcome.value,
         subscription_id=subscription_id,
-        body=entry.body,
+        packed_body=zlib.compress(entry.body.encode(), 9),
         forget_at=received_at + retention,
+    )
+
+
+def history_row(happening: Happening, recorded_at: datetime, retention: timedelta) -> HistoryRow:
+    cause = happening.cause
+    return HistoryRow(
+        subscription_id=happening.subscription_id,
+        entry_id=happening.entry_id,
+        version=happening.version,
+        recorded_at=recorded_at,
+        cause=cause.kind.value,
+        notification_id=cause.notification_id,
+        name=cause.name,
+        event_time=cause.event_time,
+        # Without what is null: a first entry names every attribute, and is to fit into one KB.
+        changes=orjson.dumps(
+            [{name: value for name, value in one.items() if value is not None} for one in happening.changes]
+        ).decode(),
+        notice=None if happening.notice is None else orjson.dumps(dict(happening.notice)).decode(),
+        forget_at=recorded_at + retention,
     )
 
 

@@ -3,6 +3,7 @@ rules."""
 
 import random
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,13 +14,18 @@ from chassis.clock import Clock
 from chassis.queues import Message, Unreadable
 from notifications import inbox
 from notifications.catalogue import Catalogue
-from notifications.changes import Change, Outcome, changes, outcome
+from notifications.changes import Change, Outcome, Published, ask_nothing, changes, outcome
 from notifications.folding import fold
-from notifications.inbox import Entry, UnreadableMessage
-from notifications.news import News
+from notifications.history import TIME, Happening, noticed
+from notifications.inbox import NAME_OF, Entry, UnreadableMessage
+from notifications.news import A_PERSON_MUST_HEAR, NOTICES, Door, News
 from notifications.questions import Schedule
+from notifications.renewals import Joined, join
 from notifications.subscription import Subscription
-from notifications.tables.store import AlreadyReceived, Overtaken, Store
+from notifications.tables.models import InboxRow
+from notifications.tables.store import AlreadyReceived, Decision, Overtaken, Store
+from notifications.tables.webhook_rows import shown
+from notifications.webhook_events import WebhookEvent, of_notice
 
 log = structlog.get_logger()
 
@@ -30,6 +36,23 @@ later."""
 NOTIFICATIONS = Counter(
     "marketplane_notifications_total", "Messages from AWS by what became of them.", ["source", "outcome"]
 )
+
+
+UNKNOWN = Counter(
+    "marketplane_notifications_unknown_total",
+    "Messages of a kind that this release does not know, kept all the same; by AWS's name of it.",
+    ["name"],
+)
+ATTENTION = Counter(
+    "marketplane_notifications_attention_total", "News that a person must hear of, by its kind.", ["kind"]
+)
+MOST_NAMES = 50
+"""Of kinds that we do not know; any more are counted as `other`, because each is a time series."""
+
+NO_NEWS = frozenset({Outcome.IGNORED, Outcome.UNKNOWN_PRODUCT, Outcome.OTHER_GENERATION})
+"""What became of messages that left no fact; taking one again may make something of it."""
+
+_names: set[str] = set()
 
 
 class Worker:
@@ -61,27 +84,55 @@ class Worker:
             Unreadable: no retry can mend it.
         """
         now = self._clock.now()
+        # A dead letter that was sent again keeps the id by which raw delivery knows it.
+        message_id = text_of(message, "original_message_id") or message.id
         try:
-            entry = inbox.read(message.body, message.id, message.sent_at or now)
+            entry = inbox.read(message.body, message_id, message.sent_at or now, door_of(message))
         except UnreadableMessage as error:
             raise Unreadable(str(error)) from error
+        self.take(entry, now)
+
+    def take(self, entry: Entry, now: datetime) -> str:
+        """Apply one message that was read; says what became of it."""
         with structlog.contextvars.bound_contextvars(notification_id=entry.notification_id):
             try:
+                if self.store.has_received(entry.notification_id):
+                    raise AlreadyReceived
                 became = self._take(entry, now)
             except AlreadyReceived:
                 log.info("The message came again; it changes nothing.", name=entry.name)
                 became = "duplicate"
         NOTIFICATIONS.labels(entry.source.value, became).inc()
+        return became
 
-    def _take(self, entry: Entry, now: datetime) -> str:
-        if self.store.has_received(entry.notification_id):
-            raise AlreadyReceived
+    def replay(self, notification_id: str) -> bool:
+        """Take a kept message once more, by the same steps as when it came: for one that a catalogue or a
+        release could not make anything of, since mended. One whose fact is known already changes nothing.
+        False where there is no such message.
+
+        Raises:
+            UnreadableMessage: this release cannot read what an older one could.
+        """
+        row = self.store.inbox(notification_id)
+        if row is None:
+            return False
+        with structlog.contextvars.bound_contextvars(notification_id=notification_id):
+            if row.outcome not in NO_NEWS:
+                log.info("The message counts already; taking it again changes nothing.", name=row.name)
+                return True
+            door = Door(row.door) if row.door else Door.QUEUE
+            entry = inbox.read(row.whole_body, notification_id, row.event_time, door)
+            became = self._take(entry, self._clock.now(), row)
+            log.info("A kept message was taken again.", name=entry.name, was=row.outcome, outcome=became)
+        return True
+
+    def _take(self, entry: Entry, now: datetime, instead_of: InboxRow | None = None) -> str:
         refusal = self._refusal(entry)
         for attempt in range(ATTEMPTS):
             try:
                 if refusal is None and entry.news is not None:
-                    return self._apply(entry, entry.news, now)
-                self.store.keep(entry, refusal or Outcome.IGNORED, now)
+                    return self._apply(entry, entry.news, now, instead_of)
+                self.store.take(entry, Decision(refusal or Outcome.IGNORED), now, instead_of)
                 log.info("The message is kept; it is no news to us.", name=entry.name, outcome=refusal)
                 return refusal or Outcome.IGNORED
             except Overtaken:
@@ -90,21 +141,36 @@ class Worker:
 
     def _refusal(self, entry: Entry) -> Outcome | None:
         if entry.news is None:
+            UNKNOWN.labels(_bounded(entry.name)).inc()
             return Outcome.IGNORED
         if not self.catalogue.knows(entry.news):
             log.warning("A product is not in the catalogue.", product_code=entry.news.facts.product_code)
             return Outcome.UNKNOWN_PRODUCT
         return None if self.catalogue.tells_by(entry.news) else Outcome.OTHER_GENERATION
 
-    def _apply(self, entry: Entry, news: News, now: datetime) -> str:
-        known = self.store.news_of(news.subject)
-        after = fold([*known, news], now)
-        before = self.store.published(subscription.subscription_id for subscription in after)
-        ask = partial(self.schedule.after_news, kind=news.kind, now=now)
-        changed = changes(before, after, now, ask)
+    def _apply(self, entry: Entry, news: News, now: datetime, instead_of: InboxRow | None) -> str:
+        joined = join(news, self.store.news_of)
+        after = fold(joined.facts[news.subject], now)
+        others = [
+            subscription
+            for subject in joined.changed_subjects()
+            if subject != news.subject
+            for subscription in fold(joined.facts[subject], now)
+        ]
+        before = self.store.published(one.subscription_id for one in [*after, *others])
+        ask = (
+            ask_nothing
+            if news.kind in NOTICES
+            else partial(self.schedule.after_news, kind=news.kind, now=now)
+        )
+        changed = [*changes(before, after, now, ask), *changes(before, others, now)]
+        notices = list(_notices(news, joined, after, before))
         became = outcome(after, changed)
-        self.store.apply(entry, became, _subject_of(news, after), now, len(known), changed)
+        telling = _telling(news, joined, after, before, now)
+        decision = Decision(became, joined, _subject_of(news, after), changed, notices, telling)
+        self.store.take(entry, decision, now, instead_of)
         _tell(changed, entry.name)
+        _call_a_person(news, entry.name, decision.subscription_id, joined)
         return became
 
     def sweep_when_due(self) -> None:
@@ -128,12 +194,83 @@ class Worker:
             changed = changes({after.subscription_id: published}, [after], now, ask)
             for change in changed:
                 try:
-                    self.store.replace(change)
+                    self.store.replace(change, TIME, now)
                 except Overtaken:
                     continue
                 ended += 1
             _tell(changed, "the last hour is over")
         return ended
+
+
+def text_of(message: Message, attribute: str) -> str | None:
+    """A text attribute of an SQS message."""
+    value = message.attributes.get(attribute, {}).get("StringValue")
+    return value if isinstance(value, str) and value else None
+
+
+def door_of(message: Message) -> Door:
+    """Our own HTTPS doors name themselves; all else came to the queue by itself."""
+    return Door.HTTPS if text_of(message, "door") == Door.HTTPS else Door.QUEUE
+
+
+def _notices(
+    news: News, joined: Joined, after: list[Subscription], before: dict[str, Published]
+) -> Iterator[Happening]:
+    """What is put into the history beside the changes: this notice, or those that waited for a subscription
+    to be put into the history of. A copy for the other party says nothing new."""
+    known = joined.facts[news.subject][: joined.known[news.subject]]
+    for subscription in after:
+        row = before.get(subscription.subscription_id)
+        if row is None:
+            for one in _each_once(joined.facts[news.subject]):
+                yield noticed(one, NAME_OF[one.kind], subscription.subscription_id, 1)
+        elif news.kind in NOTICES and not any(_same_notice(news, one) for one in known):
+            yield noticed(news, NAME_OF[news.kind], subscription.subscription_id, row.version)
+
+
+def _telling(
+    news: News, joined: Joined, after: list[Subscription], before: dict[str, Published], now: datetime
+) -> WebhookEvent | None:
+    """What the seller's systems are told of a notice, as soon as it comes, also while it is not known yet
+    whose it is."""
+    known = joined.facts[news.subject][: joined.known[news.subject]]
+    if any(_same_notice(news, one) for one in known):
+        return None
+    row = before.get(after[0].subscription_id) if after else None
+    return of_notice(news, shown(row) if row else None, now)
+
+
+def _each_once(facts: list[News]) -> list[News]:
+    once: list[News] = []
+    for one in facts:
+        if one.kind in NOTICES and not any(_same_notice(one, other) for other in once):
+            once.append(one)
+    return once
+
+
+def _same_notice(one: News, other: News) -> bool:
+    return one.kind == other.kind and one.notice == other.notice
+
+
+def _call_a_person(news: News, name: str, subscription_id: str | None, joined: Joined) -> None:
+    known = joined.facts[news.subject][: joined.known[news.subject]]
+    if news.kind not in A_PERSON_MUST_HEAR or any(_same_notice(news, one) for one in known):
+        return
+    ATTENTION.labels(news.kind.value).inc()
+    log.warning(
+        "AWS says something that a person must hear of; it changed no access.",
+        name=name,
+        agreement_id=news.subject,
+        subscription_id=subscription_id,
+        # Not what people wrote to each other.
+        notice={name: value for name, value in (news.notice or {}).items() if not name.endswith("_message")},
+    )
+
+
+def _bounded(name: str) -> str:
+    if len(_names) < MOST_NAMES:
+        _names.add(name)
+    return name if name in _names else "other"
 
 
 def _subject_of(news: News, after: list[Subscription]) -> str | None:

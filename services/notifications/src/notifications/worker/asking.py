@@ -10,6 +10,7 @@ from prometheus_client import Gauge
 
 from chassis.clock import Clock
 from notifications.changes import Change, Published, answered
+from notifications.history import ANSWER
 from notifications.marketplace import Marketplace, NotAnswered, OurFault
 from notifications.purchase import Purchase
 from notifications.questions import Schedule
@@ -101,7 +102,7 @@ class Asker:
             change = answered(row, purchase, questions, now)
             try:
                 if change:
-                    self._store.replace(change)
+                    self._store.replace(change, ANSWER, now)
             except Overtaken:
                 continue
             if change:
@@ -140,7 +141,7 @@ class Asker:
             if change is None:
                 continue
             try:
-                self._store.replace(change)
+                self._store.replace(change, ANSWER, now)
             except Overtaken:
                 continue  # its news has seen to it
 
