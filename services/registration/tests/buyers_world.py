@@ -29,7 +29,7 @@ from registration.registering import register
 from registration.registrations import open_registration
 from registration.resolved_purchase import ResolvedPurchase
 from registration.sealing import Box
-from registration.settling import settle
+from registration.settling import settle, settle_renewal
 from registration.subscription_access import PublishedSubscription
 
 START = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -37,12 +37,10 @@ START = datetime(2026, 11, 22, 10, tzinfo=UTC)
 PLAIN, HANDING_OVER = "plain", "handing over"
 ProductKind = Literal["plain", "handing over"]
 
-News = Literal["pending", "active", "ended"]
-_ACCESS: Mapping[str, Literal["granted", "denied"]] = {
-    "pending": "denied",
-    "active": "granted",
-    "ended": "denied",
-}
+News = Literal["pending", "active", "renewed", "ended"]
+# `renewed`: in the last hour of an agreement that another goes on in the place of.
+_STATUS = {"renewed": "ending"}
+_GRANTED = ("active", "renewed")
 
 # What the seller's back end answers: an account, no, an error, nonsense, or nothing that arrives.
 Answer = Literal["account 1", "account 2", "no", "error", "nonsense", "lost"]
@@ -98,11 +96,13 @@ class World:
         answers: of the seller's back end, in the order in which it is asked; `account 1` once they are used
             up.
         faults: by the actor's name.
+        renews: which purchase renewed or replaced which, by their numbers.
     """
 
     products: list[ProductKind]
     answers: list[Answer] = field(default_factory=list)
     faults: Mapping[str, Fault] = field(default_factory=dict)
+    renews: Mapping[int, int] = field(default_factory=dict)
     turns: Turns = field(default_factory=Turns)
     tables: MemoryTables = field(init=False)
     outbox: OutboxWork = field(init=False)
@@ -113,6 +113,12 @@ class World:
     refused: set[str] = field(default_factory=set)
     """The questions to which it said no."""
     asked: dict[str, Any] = field(default_factory=dict)
+    noticed: dict[str, Any] = field(default_factory=dict)
+    """The renewals that the back end was told of, and what it was to be told at first."""
+    given: set[str] = field(default_factory=set)
+    """Those for which it gave a secret."""
+    landed: set[str] = field(default_factory=set)
+    """The subscriptions with which a buyer came."""
     sent: list[tuple[str, str, Letter]] = field(default_factory=list)
     put: list[tuple[str, str]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
@@ -197,6 +203,8 @@ class World:
         """The seller's back end. It need not be consistent: the buyer's side must be."""
         self.act()
         self._not_in_anothers_hands(idempotency_key)
+        if body["type"] == "registration.renewed":
+            return self._hear(body, idempotency_key)
         self._demand(idempotency_key in self.hand_overs, "asked what nothing remembers to ask again")
         claimed = {name: body[name] for name in ("registration_id", "subscription_id", "email")}
         same = self.asked.setdefault(idempotency_key, claimed) == claimed
@@ -215,6 +223,31 @@ class World:
                 raise NotAnswered("the seller's back end did not answer")
         self.named.setdefault(body["subscription_id"], set()).add(answer)
         return 200, {"account_id": answer, "deployment_secret": "s3cret"}
+
+    def _hear(self, body: Mapping[str, Any], idempotency_key: str) -> tuple[int, Any]:
+        """The back end is told of a renewal."""
+        said = {name: body[name] for name in ("subscription_id", "previous_subscription_id", "customer_id")}
+        same = self.noticed.setdefault(idempotency_key, said) == said
+        self._demand(same, "one idempotency key, two notices")
+        claim = self.tables.claims_by_id.get(said["subscription_id"])
+        true = claim is not None and (claim.follows, claim.customer_id) == (
+            said["previous_subscription_id"],
+            said["customer_id"],
+        )
+        self._demand(true or said["customer_id"] in self.erased, "told of a renewal that is none")
+        answer = self.answers.pop(0) if self.answers else "account 1"
+        self.story.append(f"{self.turns.current or 'the end'}: the back end, told, answers {answer}")
+        match answer:
+            case "no":
+                return 422, {"detail": "Not you."}
+            case "error":
+                return 502, None
+            case "nonsense":
+                return 204, None
+            case "lost":
+                raise NotAnswered("the seller's back end did not answer")
+        self.given.add(said["subscription_id"])
+        return 200, {"deployment_secret": "s3cret"}
 
     def send(self, letter: Letter, to: str, idempotency_id: str) -> None:
         """The mail. It is away once, for the first letter of all."""
@@ -269,7 +302,10 @@ class World:
             registration = self.tables.registration(registration_id)
             assert registration is not None
             purchase = registration.purchase
+            self.landed.add(purchase.subscription_id)
             claim = self.tables.claim_of(purchase.subscription_id)
+            if claim is None:
+                claim = self._gone_along(purchase.subscription_id)
             product = CATALOGUE.find(purchase.product_code)
             details = CustomerDetails(email, language="en")
             registered = register(
@@ -300,6 +336,14 @@ class World:
                 return "failed"
         claim = self.tables.claims_by_id.get(purchase.subscription_id)
         return "done" if claim is not None and claim.registration_id == registration_id else "refused"
+
+    def _gone_along(self, subscription_id: str) -> Claim | None:
+        """As the doors look (`Parts.gone_along`)."""
+        news = self.tables.news_of(subscription_id)
+        if news is None or news.previous_subscription_id is None:
+            return None
+        settle_renewal(self.tables, subscription_id, CATALOGUE, self.now())
+        return self.tables.claim_of(subscription_id)
 
     def _claims_with_items(self) -> set[str]:
         return {item.subscription_id for item in self.tables.outbox_by_id.values()} | {
@@ -345,9 +389,20 @@ class World:
         return job
 
     def publish(self, number: int, status: News) -> None:
-        self.tables.published[f"sub_{number}"] = PublishedSubscription(
-            f"sub_{number}", self.products[number], status, _ACCESS[status]
+        rows = self.tables.published
+        rows[f"sub_{number}"] = PublishedSubscription(
+            f"sub_{number}",
+            self.products[number],
+            _STATUS.get(status, status),
+            "granted" if status in _GRANTED else "denied",
+            agreement_id=f"agmt-{number}",
         )
+        # That two belong together is published of both at once, as soon as both are known.
+        for new, old in self.renews.items():
+            after, before = f"sub_{new}", f"sub_{old}"
+            if after in rows and before in rows:
+                rows[after] = replace(rows[after], previous_subscription_id=before)
+                rows[before] = replace(rows[before], next_subscription_id=after)
 
     def signal(self, number: int, times: int) -> Callable[[], None]:
         """A signal says "look now"."""
@@ -357,7 +412,9 @@ class World:
                 try:
                     claim = self.tables.claim_of(f"sub_{number}")
                     if claim is not None:
-                        settle(self.tables, [claim], self.now())
+                        settle(self.tables, [claim], CATALOGUE, self.now())
+                    else:
+                        settle_renewal(self.tables, f"sub_{number}", CATALOGUE, self.now())
                 except Unavailable:
                     continue
 
@@ -370,7 +427,7 @@ class World:
             cursor: str | None = None
             while True:
                 page, cursor = self.tables.claims(100, cursor)
-                settle(self.tables, page, self.now())
+                settle(self.tables, page, CATALOGUE, self.now())
                 if cursor is None:
                     return
 
@@ -466,7 +523,9 @@ class World:
                 assert item not in self.hand_overs, "a new claim asks under an old idempotency key"
                 self.hand_overs.add(item)
             before = self._claims.get(subscription_id)
-            if claim.customer_id is not None and (before is None or before.customer_id is None):
+            if claim.follows is not None and before is None:
+                self._check_renewal(claim)
+            elif claim.customer_id is not None and (before is None or before.customer_id is None):
                 assert f"welcome-letter-{subscription_id}" in outbox, "a purchase was bound without a letter"
                 if claim.product_code == HANDING_OVER:
                     assert f"deployment-parameter-{subscription_id}" in outbox
@@ -487,6 +546,20 @@ class World:
         self.taken |= self.tables.identities_by_id.keys()
         self.erased |= {one.customer_id for one in customers.values() if one.status == "deleted"}
         self._claims, self._customers, self._outbox = dict(claims), dict(customers), dict(outbox)
+
+    def _check_renewal(self, claim: Claim) -> None:
+        """One that has just gone along."""
+        tables = self.tables
+        previous = tables.claims_by_id[claim.follows or ""]
+        assert self.renews[int(claim.subscription_id[4:])] == int(previous.subscription_id[4:])
+        assert previous.customer_id == claim.customer_id, "a renewal went to another customer"
+        assert previous.product_code == claim.product_code, "a replacement of another product went along"
+        holder = tables.customers_by_id[claim.customer_id or ""]
+        assert holder.status == "active", "a renewal went to somebody erased"
+        letter = f"welcome-letter-{claim.subscription_id}"
+        assert letter not in tables.outbox_by_id, "somebody known was welcomed"
+        told = f"renewal-notice-{claim.subscription_id}" in tables.outbox_by_id
+        assert told == (claim.product_code == HANDING_OVER), "the back end would not hear of it"
 
     def _check_claims_and_customers(self) -> None:
         claims, customers = self.tables.claims_by_id, self.tables.customers_by_id
@@ -543,23 +616,31 @@ class World:
         """All actors are done: the worker and the sweep go on until nothing is left to do."""
         self.faults = {}
         for _ in range(12):
+            before = dict(self.tables.claims_by_id)
             self._now += timedelta(hours=2)
             self.alone("the worker", self.worker(1))
             self.alone("the sweep", self.sweep())
-            if not self.tables.outbox_by_id:
+            if not self.tables.outbox_by_id and self.tables.claims_by_id == before:
                 break
         assert not self.tables.outbox_by_id, "the outbox never runs dry"
 
     def check_the_end(self) -> None:
         """Once the world has run dry."""
         sent = {(outbox_id, to) for outbox_id, to, _ in self.sent}
+        self._check_that_renewals_went_along()
         for claim in self.tables.claims_by_id.values():
             assert claim.customer_id is not None, "a claim was never bound"
             customer = self.tables.customers_by_id[claim.customer_id]
             if customer.status == "deleted":
                 continue
-            assert (f"welcome-letter-{claim.subscription_id}", customer.email) in sent, "no welcome letter"
-            if claim.product_code == HANDING_OVER:
+            welcomed = (f"welcome-letter-{claim.subscription_id}", customer.email) in sent
+            assert welcomed == (claim.follows is None), "a welcome letter too few or too many"
+            assert len(self._telling_access(claim, customer)) <= 1, "two letters said that access is there"
+            if claim.follows is not None and claim.product_code == HANDING_OVER:
+                assert f"renewal-notice-{claim.subscription_id}" in self.noticed, "the back end did not hear"
+            if claim.product_code == HANDING_OVER and (
+                claim.follows is None or claim.subscription_id in self.given
+            ):
                 agreement_id = f"agmt-{claim.subscription_id.removeprefix('sub_')}"
                 puts = [secret for number, secret in self.put if number == agreement_id]
                 assert puts, "no deployment parameter"
@@ -573,7 +654,28 @@ class World:
         for customer in self.tables.customers_by_id.values():
             assert customer.status == "active" or not self._all_over(customer), "a tombstone was left behind"
 
+    def _check_that_renewals_went_along(self) -> None:
+        claims, published = self.tables.claims_by_id, self.tables.published
+        for new, old in self.renews.items():
+            before, after = claims.get(f"sub_{old}"), claims.get(f"sub_{new}")
+            known = f"sub_{new}" in published and f"sub_{old}" in published
+            if not known or before is None or self.products[new] != self.products[old]:
+                continue
+            if self.tables.customers_by_id[before.customer_id or ""].status == "deleted":
+                continue
+            assert after is not None, "a renewal was left behind"
+            if after.subscription_id not in self.landed:
+                assert after.customer_id == before.customer_id, "a renewal went to somebody else"
+
     def _access_was_told(self, claim: Claim, customer: Customer) -> bool:
+        """By a letter about it, or about the one that it renewed: then access went on."""
+        if self._telling_access(claim, customer):
+            return True
+        previous = self.tables.claims_by_id.get(claim.follows or "")
+        return previous is not None and self._access_was_told(previous, customer)
+
+    def _telling_access(self, claim: Claim, customer: Customer) -> set[str]:
+        """The outbox items whose letters said that access is there."""
         product = CATALOGUE.find(claim.product_code)
         assert product is not None
         told = set()
@@ -584,7 +686,7 @@ class World:
                     access_opened(product, "en", recipient).text,
                     welcome(product, "en", recipient, granted=True, trial=False).text,
                 }
-        return any(letter.text in told for _, _, letter in self.sent)
+        return {outbox_id for outbox_id, _, letter in self.sent if letter.text in told}
 
     def state(self) -> object:
         """What is there, in words that do not depend on random ids or on the time."""

@@ -18,7 +18,7 @@ from registration.customer_changes import AccountTaken
 from registration.customers import Customer
 from registration.entitlements import Entitlement
 from registration.identities import Identity, of_account
-from registration.outbox_items import OutboxItem
+from registration.outbox_items import Kind, OutboxItem, outbox_id_of
 from registration.registrations import Registration
 from registration.subscription_access import PublishedSubscription
 
@@ -192,6 +192,8 @@ class MemoryTables:
             standing = self.claims_by_id.get(claim.subscription_id)
             if standing is None or standing.customer_id != claim.customer_id or standing.access_told_at:
                 return False
+            if item and outbox_id_of(Kind.WELCOME_LETTER, claim.subscription_id) in self.outbox_by_id:
+                return False
             self.claims_by_id[claim.subscription_id] = replace(standing, access_told_at=now)
             if item:
                 self.outbox_by_id[item.outbox_id] = item
@@ -305,6 +307,15 @@ class MemoryTables:
             if standing is None or (standing.due_at, standing.attempts) != (before.due_at, before.attempts):
                 return False
             self.outbox_by_id[after.outbox_id] = after
+            return True
+
+    def follow_outbox_item(self, done: OutboxItem, following: OutboxItem) -> bool:
+        with self._act("follow_outbox_item"):
+            standing = self.outbox_by_id.get(done.outbox_id)
+            if standing is None or standing.created_at != done.created_at:
+                return False
+            del self.outbox_by_id[done.outbox_id]
+            self.outbox_by_id[following.outbox_id] = following
             return True
 
     def remove_outbox_item(self, item: OutboxItem) -> None:

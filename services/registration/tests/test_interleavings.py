@@ -48,9 +48,11 @@ class Cast:
     news: list[list[News]]
     answers: list[Answer]
     faults: dict[int, Fault]
+    renews: dict[int, int]
 
     def world(self) -> tuple[World, dict[str, Callable[[], None]]]:
-        world = World(list(self.products), list(self.answers))
+        renews = {new: old for new, old in self.renews.items() if new < len(self.products)}
+        world = World(list(self.products), list(self.answers), renews=renews)
         jobs: dict[str, Callable[[], None]] = {}
         for n, (number, door, identity, times) in enumerate(self.submits):
             number %= len(self.products)
@@ -80,6 +82,9 @@ class Cast:
 
 
 LIVES: st.SearchStrategy[list[News]] = st.integers(0, 3).map(lambda n: ["pending", "active", "ended"][:n])
+RENEWED: st.SearchStrategy[list[News]] = st.sampled_from(
+    [["active"], ["active"], ["active", "renewed"], ["active", "renewed", "ended"], ["pending", "active"]]
+)
 OVER: st.SearchStrategy[list[News]] = st.sampled_from([["ended"], ["active", "ended"]])
 CHANGES = st.tuples(st.integers(0, 2), st.just("name"), st.just("Ada")) | st.tuples(
     st.integers(0, 2), st.just("account_id"), st.sampled_from(["account 1", "account 2", None])
@@ -102,6 +107,7 @@ def casts(
     minutes: tuple[int, int] = (0, 0),
     lives: st.SearchStrategy[list[News]] = st.just([]),  # noqa: B008 - a strategy is a value
     faults: int = 1,
+    renews: tuple[dict[int, int], ...] = ({},),
 ) -> st.SearchStrategy[Cast]:
     """Casts with so many, at least and at most, of each kind of actor."""
     return st.builds(
@@ -117,6 +123,7 @@ def casts(
         news=lists(lives, 3, 3),
         answers=ANSWERS,
         faults=st.dictionaries(st.integers(0, 11), FAULTS, max_size=faults),
+        renews=st.sampled_from(renews),
     )
 
 
@@ -173,6 +180,28 @@ SCENES = {
         erasures=(0, 1),
         lives=LIVES,
     ),
+    "a subscription is renewed": casts(
+        [["plain", "plain"], ["handing over", "handing over"], ["plain", "handing over"]],
+        submits("0001", "ab", [None, ADA, EVE], 1, 3),
+        workers=(0, 2),
+        erasures=(0, 1),
+        changes=(0, 1),
+        signals=(0, 2),
+        sweeps=(0, 1),
+        lives=RENEWED,
+        renews=({1: 0},),
+    ),
+    "a chain of renewals": casts(
+        [["plain", "plain", "plain"], ["handing over", "handing over", "handing over"]],
+        submits("0002", "a", [None, ADA], 1, 2),
+        workers=(0, 2),
+        erasures=(0, 1),
+        signals=(0, 3),
+        sweeps=(0, 1),
+        minutes=(0, 2),
+        lives=RENEWED,
+        renews=({1: 0, 2: 1}, {2: 1, 0: 2}),
+    ),
     "everybody at once": casts(
         [
             ["plain", "handing over"],
@@ -186,8 +215,9 @@ SCENES = {
         signals=(0, 2),
         sweeps=(0, 2),
         minutes=(0, 3),
-        lives=LIVES,
+        lives=LIVES | RENEWED,
         faults=2,
+        renews=({}, {2: 1}, {1: 0}),
     ),
 }
 

@@ -305,7 +305,7 @@ def test_an_account_that_is_theirs_already_is_not_taken(tables: EitherTables) ->
 
 
 def test_access_is_told_once(tables: EitherTables) -> None:
-    tables.bind(binding(), NOW)
+    tables.bind(binding(outbox=()), NOW)
     letter = new_item(Kind.ACCESS_LETTER, "sub_a", "sub_a", "cus_a", NOW)
     assert tables.tell_access(claim(), letter, LATER)
     assert tables.claim_of("sub_a").access_told_at == LATER
@@ -316,11 +316,52 @@ def test_access_is_told_once(tables: EitherTables) -> None:
     assert tables.outbox_item("other") is None
 
 
+def test_no_letter_tells_access_while_the_welcome_letter_waits(tables: EitherTables) -> None:
+    tables.bind(binding(), NOW)
+    letter = new_item(Kind.ACCESS_LETTER, "sub_a", "sub_a", "cus_a", NOW)
+    assert not tables.tell_access(claim(), letter, LATER)
+    assert tables.claim_of("sub_a").access_told_at is None
+    # That letter itself may; and once it is gone, another.
+    tables.remove_outbox_item(LETTER)
+    assert tables.tell_access(claim(), letter, LATER)
+    assert tables.outbox_item(letter.outbox_id) == letter
+
+
+def test_the_welcome_letter_tells_access_itself(tables: EitherTables) -> None:
+    tables.bind(binding(), NOW)
+    assert tables.tell_access(claim(), None, LATER)
+    assert tables.claim_of("sub_a").access_told_at == LATER
+
+
+def test_what_follows_from_an_item_takes_its_place(tables: EitherTables) -> None:
+    notice = new_item(Kind.RENEWAL_NOTICE, "sub_a", "sub_a", "cus_a", NOW, {"agreement_id": "agmt-a"})
+    tables.bind(binding(outbox=[notice]), NOW)
+    following = new_item(Kind.DEPLOYMENT_PARAMETER, "sub_a", "sub_a", "cus_a", LATER)
+    # An item of the same id that was written since is another.
+    assert not tables.follow_outbox_item(replace(notice, created_at=LATER), following)
+    assert tables.outbox_item(following.outbox_id) is None
+    assert tables.follow_outbox_item(notice, following)
+    assert tables.outbox_item(notice.outbox_id) is None
+    assert not tables.follow_outbox_item(notice, replace(following, attempts=7))
+    assert tables.outbox_item(following.outbox_id) == following
+
+
+def test_a_claim_says_what_it_follows(tables: EitherTables) -> None:
+    tables.bind(binding(outbox=()), NOW)
+    ada = tables.customer("cus_a")
+    renewal = claim("sub_b", access_told_at=LATER, follows="sub_a")
+    bound = Binding(renewal, False, ada.holding("sub_b", None, {}, LATER), ada, (), (), None)
+    assert tables.bind(bound, LATER) is Written.YES
+    assert tables.claim_of("sub_b") == renewal
+    assert tables.bind(bound, LATER) is Written.CLAIMED
+
+
 @pytest.mark.parametrize("standing", [None, "cus_b"])
 def test_access_is_not_told_of_anothers_claim(tables: EitherTables, standing: str | None) -> None:
     if standing:
         tables.bind(binding(to=customer(standing)), NOW)
-    assert not tables.tell_access(claim(), LETTER if not standing else None, LATER)
+    letter = new_item(Kind.ACCESS_LETTER, "sub_a", "sub_a", "cus_a", NOW)
+    assert not tables.tell_access(claim(), letter if not standing else None, LATER)
     assert standing is None or tables.claim_of("sub_a").access_told_at is None
 
 

@@ -422,7 +422,7 @@ def test_after_erasure_nothing_is_put(house: House) -> None:
 def settled(house: House) -> int:
     """What a signal leads to; how many letters it set going."""
     claims, _ = house.parts.tables.claims(100, None)
-    return settle(house.parts.tables, claims, house.clock.now()).access_told
+    return settle(house.parts.tables, claims, house.parts.catalogue, house.clock.now()).access_told
 
 
 def subjects(house: House) -> list[str]:
@@ -491,8 +491,9 @@ def test_each_purchase_of_a_customer_has_letters_of_its_own(house: House) -> Non
 def test_letters_that_wait_are_dropped_after_erasure(house: House) -> None:
     customer_id = house.customer_of("token-1")
     news(SUBSCRIPTION_ID, "active", "granted")
-    settled(house)
-    assert {one["kind"] for one in house.outbox()} == {"welcome_letter", "access_letter"}
+    # As after a release that wrote both.
+    letter = new_item(Kind.ACCESS_LETTER, SUBSCRIPTION_ID, SUBSCRIPTION_ID, customer_id, house.clock.now())
+    outbox_row(letter).save()
     assert house.client.delete(f"/v1/customers/{customer_id}", headers=house.operator).status_code == 204
 
     assert house.work() == 2

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 from memory_tables import MemoryTables
-from samples import LATER, NOW, claim, customer
+from samples import HOSTED, LATER, NOW, PLAIN, claim, customer
 
+from registration.catalogue import Catalogue
 from registration.outbox_items import Kind
 from registration.settling import Settled, settle
 from registration.subscription_access import PublishedSubscription
 
-NOTHING = Settled(0, 0)
+NOTHING = Settled()
+CATALOGUE = Catalogue({PLAIN.product_code: PLAIN, HOSTED.product_code: HOSTED})
 
 
 def world(*subscription_ids: str, deleted: bool = False, **statuses: str) -> MemoryTables:
@@ -31,7 +33,7 @@ def published(subscription_id: str, status: str) -> PublishedSubscription:
 
 
 def look(tables: MemoryTables) -> Settled:
-    return settle(tables, list(tables.claims_by_id.values()), LATER)
+    return settle(tables, list(tables.claims_by_id.values()), CATALOGUE, LATER)
 
 
 @pytest.mark.parametrize("status", ["active", "ending"])
@@ -59,7 +61,7 @@ def test_without_access_no_letter_goes_out(status: str) -> None:
 
 def test_without_news_nothing_follows() -> None:
     assert look(world()) == look(world(deleted=True)) == NOTHING
-    assert settle(MemoryTables(), [], NOW) == NOTHING
+    assert settle(MemoryTables(), [], CATALOGUE, NOW) == NOTHING
 
 
 def test_a_claim_without_a_customer_waits() -> None:
@@ -81,7 +83,7 @@ def test_the_sweep_writes_nothing_for_who_was_told() -> None:
 def test_of_two_looks_at_once_one_sends_the_letter() -> None:
     tables = world(sub_a="active")
     stale = [claim()]
-    assert [settle(tables, stale, LATER).access_told for _ in range(2)] == [1, 0]
+    assert [settle(tables, stale, CATALOGUE, LATER).access_told for _ in range(2)] == [1, 0]
 
 
 @pytest.mark.parametrize("status", ["ended", "failed"])
@@ -110,7 +112,7 @@ def test_a_living_customer_keeps_what_has_ended() -> None:
 
 def test_one_signal_of_many_subscriptions_is_enough() -> None:
     tables = world("sub_a", "sub_b", "sub_c", deleted=True, sub_a="ended", sub_b="ended", sub_c="failed")
-    assert settle(tables, [claim("sub_b")], LATER) == Settled(buried=1)
+    assert settle(tables, [claim("sub_b")], CATALOGUE, LATER) == Settled(buried=1)
     assert tables.claims_by_id == {}
 
 

@@ -107,7 +107,12 @@ def _register(
 ) -> flask.Response:
     parts.rates.submits.take(registration.registration_id)
     registered = register(
-        parts.tables, registration, details, identity, parts.product_of(registration), parts.now()
+        parts.tables,
+        parts.gone_along(registration),
+        details,
+        identity,
+        parts.product_of(registration),
+        parts.now(),
     )
     say_registered(registered)
     if registered.to_ask:

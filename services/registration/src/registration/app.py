@@ -138,14 +138,13 @@ def work(settings: Settings) -> None:
     """
     clock = clock_for(settings)
     tables = Tables(bind(ALL_MODELS, settings))
-    outbox = _outbox(
-        settings, tables, _marketplace(settings), clock, _catalogue(settings), _mail(settings), None
-    )
+    catalogue = _catalogue(settings)
+    outbox = _outbox(settings, tables, _marketplace(settings), clock, catalogue, _mail(settings), None)
     signals = Queue(client(settings, "sqs"), settings.registration_signals_queue)
     run_worker(
         "registration-worker",
         settings,
-        loops(tables, outbox, signals, clock.now, settings.sweep_seconds),
+        loops(tables, outbox, catalogue, signals, clock.now, settings.sweep_seconds),
         _readiness() | {"signals queue": signals.ask, "clock": clock.now},
     )
 

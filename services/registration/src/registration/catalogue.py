@@ -61,6 +61,11 @@ class QuickLaunch:
     parameter: str
     secret: str
 
+    @property
+    def needs_the_back_end(self) -> bool:
+        """Whether its value is not whole without what the seller's back end gives for each purchase."""
+        return "{deployment_secret}" in self.secret
+
     def secret_of(self, **parts: str) -> str:
         """The value for one buyer: all of SECRET_PARTS, by name."""
         return self.secret.format_map(parts)

@@ -17,6 +17,8 @@ class Claim:
         customer_aws_account_id: the AWS account that bought; it may have bought more.
         offer_type: as the buyer's browser brought it.
         access_told_at: when a letter told the customer that access is there.
+        follows: the subscription that this one renewed or replaced, where its customer came along by that and
+            nobody landed (`renewals.py`).
     """
 
     subscription_id: str
@@ -27,6 +29,7 @@ class Claim:
     customer_aws_account_id: str | None = None
     offer_type: str | None = None
     access_told_at: datetime | None = None
+    follows: str | None = None
 
 
 class SubscriptionClaimed(Exception):

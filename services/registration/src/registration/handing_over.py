@@ -105,10 +105,30 @@ def understand(status: int, body: Any) -> Account | Refused:
         or account_id != _one_line(account_id, _LONGEST_ACCOUNT_ID)
     ):
         raise NotAnswered("the seller's back end answered without a usable account_id")
+    return Account(account_id, _secret(members))
+
+
+def noted(status: int, body: Any) -> str | None:
+    """Read the back end's answer to news that needs none: of a renewal, whose account stands.
+
+    Returns:
+        The `deployment_secret`, where it gave one for the new agreement.
+
+    Raises:
+        NotAnswered: it is neither 2xx nor a no (409, 422), which changes nothing and ends the item.
+    """
+    if status in _NO:
+        return None
+    if not 200 <= status < 300:
+        raise NotAnswered(f"the seller's back end answered {status}")
+    return _secret(body if isinstance(body, Mapping) else {})
+
+
+def _secret(members: Mapping[str, Any]) -> str | None:
     secret = members.get("deployment_secret")
     if secret is not None and not (isinstance(secret, str) and 0 < len(secret) <= _LONGEST_SECRET):
         raise NotAnswered("the seller's back end answered with an unusable deployment_secret")
-    return Account(account_id, secret)
+    return secret
 
 
 def conclude(

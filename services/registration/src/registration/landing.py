@@ -86,6 +86,7 @@ def show_page() -> flask.Response:
     session, registration = _present(parts)
     if session is None or registration is None or registration.expired(parts.now()):
         return page("start.html")
+    registration = parts.gone_along(registration)
     if registration.customer_id is not None:
         return _account_page(registration, parts)
     if registration.handing_over:
@@ -112,7 +113,12 @@ def submit_customer() -> flask.Response:
     if errors:
         return _form_page(registration, session, parts, entered=form, errors=errors)
     registered = register(
-        parts.tables, registration, details, person.identity if person else None, product, parts.now()
+        parts.tables,
+        parts.gone_along(registration),
+        details,
+        person.identity if person else None,
+        product,
+        parts.now(),
     )
     say_registered(registered)
     if registered.to_ask:

@@ -1,5 +1,7 @@
 """What both doors log and count of a buyer: they may come by the page or by the JSON API."""
 
+from collections.abc import Iterable
+
 import structlog
 
 from registration.arriving import EntitlementsNotRead
@@ -7,6 +9,7 @@ from registration.claims import Claim
 from registration.measures import ARRIVALS, BOUND
 from registration.registering import Registered
 from registration.registrations import Registration
+from registration.renewals import Fate, Followed
 
 log = structlog.get_logger()
 
@@ -47,6 +50,29 @@ def say_handed_over(claim: Claim, bound: tuple[Claim, bool] | None, *, refused: 
     elif bound is not None:
         BOUND.labels("new" if bound[1] else "known").inc()
         log.info("The seller's back end named the account.", customer_id=bound[0].customer_id, **ids)
+
+
+def say_followed(followed: Iterable[Followed]) -> None:
+    for one in followed:
+        ids = {
+            "subscription_id": one.subscription_id,
+            "previous_subscription_id": one.previous.subscription_id,
+            "customer_id": one.previous.customer_id,
+        }
+        match one.fate:
+            case Fate.BOUND:
+                BOUND.labels("renewed").inc()
+                log.info("A renewal goes to the customer of the subscription before.", **ids)
+            case Fate.ELSEWHERE:
+                log.warning(
+                    "A renewal belongs to another customer than the subscription before: somebody registered "
+                    "it first. Nothing was moved; which is right, a person must find out.",
+                    **ids,
+                )
+            case Fate.OTHER_PRODUCT:
+                log.warning("A replacement is of another product; its buyer has to register it anew.", **ids)
+            case Fate.ERASED:
+                log.info("A renewal of an erased customer's subscription is nobody's yet.", **ids)
 
 
 def say_entitlements_not_read(error: EntitlementsNotRead, registration: Registration) -> None:

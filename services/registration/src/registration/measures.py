@@ -10,6 +10,10 @@ BOUND = Counter(
     "Purchases bound to a customer, by how the customer was found.",
     ["customer"],
 )
+RENEWALS_ELSEWHERE = Gauge(
+    "marketplane_registration_renewals_elsewhere",
+    "Renewals that another customer registered first, as the last sweep found them.",
+)
 CLAIMS_REFUSED = Counter(
     "marketplane_registration_claims_refused_total", "Claims of subscriptions that are somebody else's."
 )

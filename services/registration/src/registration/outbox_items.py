@@ -24,6 +24,7 @@ class Kind(StrEnum):
     WELCOME_LETTER = "welcome_letter"
     ACCESS_LETTER = "access_letter"
     DEPLOYMENT_PARAMETER = "deployment_parameter"
+    RENEWAL_NOTICE = "renewal_notice"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class OutboxItem:
         return replace(self, due_at=now, attempts=0)
 
 
+def outbox_id_of(kind: Kind, name: str) -> str:
+    """The id of the item of this kind for what `name` says."""
+    return f"{kind.value.replace('_', '-')}-{name}"
+
+
 def new_item(
     kind: Kind,
     name: str,
@@ -90,7 +96,7 @@ def new_item(
         in_hand: whoever writes it also tries it first.
     """
     item = OutboxItem(
-        outbox_id=f"{kind.value.replace('_', '-')}-{name}",
+        outbox_id=outbox_id_of(kind, name),
         kind=kind,
         subscription_id=subscription_id,
         customer_id=customer_id,

@@ -17,22 +17,25 @@ from registration.bindings import BoundTooOften
 from registration.catalogue import Catalogue, Product
 from registration.claims import Claim
 from registration.customers import Customer
-from registration.handing_over import Account, NotAnswered, conclude, question, understand
+from registration.handing_over import Account, NotAnswered, conclude, noted, question, understand
 from registration.languages import known_language
 from registration.letters import Letter, Recipient, access_opened, welcome
-from registration.log_sentences import say_handed_over
+from registration.log_sentences import say_followed, say_handed_over
 from registration.mail import MailAway, MailRefused
 from registration.marketplace import Marketplace, ParameterNotPut
 from registration.measures import OUTBOX_DONE, OUTBOX_FAILED, OUTBOX_ITEMS
 from registration.outbox_items import Kind, OutboxItem
+from registration.renewals import deployment_parameter, notice
 from registration.sealing import Box
 from registration.seller_backend import SellerBackend
+from registration.settling import settle
 from registration.subscription_access import is_trial
 from registration.tables import Tables
 
 log = structlog.get_logger()
 
 _PAGE = 100
+_AGREEMENT_OVER = frozenset({"ending", "ended"})
 
 
 class Mail(Protocol):
@@ -86,6 +89,7 @@ class OutboxWork:
             Kind.WELCOME_LETTER: self._welcome,
             Kind.ACCESS_LETTER: self._tell_access,
             Kind.DEPLOYMENT_PARAMETER: self._put_deployment_parameter,
+            Kind.RENEWAL_NOTICE: self._tell_of_a_renewal,
         }
 
     def run(self) -> int:
@@ -185,6 +189,11 @@ class OutboxWork:
                 welcome(product, language, _recipient(item, customer), granted=granted, trial=trial),
             )
         self._tables.remove_outbox_item(item)
+        # What was published before the purchase was bound: its renewal goes along; and access that has come
+        # since we looked is told now, for nobody else did while this letter waited.
+        bound = self._tables.claim_of(item.subscription_id) if customer is not None else None
+        if bound is not None:
+            say_followed(settle(self._tables, [bound], self._catalogue, self._now()).followed)
 
     def _tell_access(self, item: OutboxItem) -> None:
         _, customer, product = self._whose(item)
@@ -192,6 +201,25 @@ class OutboxWork:
             language = known_language(customer.language) or "en"
             self._send(item, customer, access_opened(product, language, _recipient(item, customer)))
         self._tables.remove_outbox_item(item)
+
+    def _tell_of_a_renewal(self, item: OutboxItem) -> None:
+        claim, customer, product = self._whose(item)
+        following: OutboxItem | None = None
+        if claim is not None and customer is not None and product is not None and product.hand_over_url:
+            if self._backend is None:
+                raise NotDone("the settings no longer say how to sign what is handed over")
+            status, body = self._backend.ask(
+                product.hand_over_url, notice(item, claim, customer, product), item.outbox_id
+            )
+            secret = noted(status, body)
+            sealed = self._box.seal(secret, self._now()) if secret else None
+            following = deployment_parameter(
+                claim, item.payload["agreement_id"], product, sealed, self._now()
+            )
+        if following:
+            self._tables.follow_outbox_item(item, following)
+        else:
+            self._tables.remove_outbox_item(item)
 
     def _send(self, item: OutboxItem, customer: Customer, letter: Letter) -> None:
         if customer.email is None:
@@ -237,7 +265,15 @@ class OutboxWork:
                     item.outbox_id,
                 )
             except ParameterNotPut as error:
-                raise NotDone(f"AWS did not take the deployment parameter ({error.error_code})") from None
+                news = self._tables.news_of(item.subscription_id)
+                if news is None or news.status not in _AGREEMENT_OVER:
+                    raise NotDone(f"AWS did not take the deployment parameter ({error.error_code})") from None
+                # It never will; where it was renewed, the next agreement has a parameter of its own.
+                log.warning(
+                    "An agreement ended before AWS took its deployment parameter.",
+                    subscription_id=item.subscription_id,
+                    error_code=error.error_code,
+                )
         self._tables.remove_outbox_item(item)
 
     def _whose(self, item: OutboxItem) -> tuple[Claim | None, Customer | None, Product | None]:

@@ -9,11 +9,13 @@ from chassis.auth import Caller
 from chassis.clock import Clock
 from chassis.rates import RateLimit
 from registration.catalogue import Catalogue, Product
+from registration.log_sentences import say_followed
 from registration.marketplace import Marketplace
 from registration.outbox_work import OutboxWork
 from registration.registrations import Registration
 from registration.sealing import Box
 from registration.sessions import Session, SessionSeal
+from registration.settling import settle_renewal
 from registration.sign_in_providers import Provider
 from registration.tables import Tables
 
@@ -68,6 +70,18 @@ class Parts:
     def seen(self, registration: Registration) -> Registration:
         """The registration as its subscription's claim stands now."""
         return registration.seen_with(self.tables.claim_of(registration.purchase.subscription_id))
+
+    def gone_along(self, registration: Registration) -> Registration:
+        """The same, for a buyer at the door: where the purchase renews one that has a customer, it is that
+        customer's, also if the worker has not seen to it yet."""
+        if registration.customer_id is not None or registration.handing_over:
+            return registration
+        subscription_id = registration.purchase.subscription_id
+        published = self.tables.news_of(subscription_id)
+        if published is None or published.previous_subscription_id is None:
+            return registration
+        say_followed(settle_renewal(self.tables, subscription_id, self.catalogue, self.now()).followed)
+        return self.seen(registration)
 
     def holder_of(self, sealed: str) -> SessionHolder | None:
         """Who sends this session in the header of the JSON API; None where it is not valid."""

@@ -109,6 +109,8 @@ class HeldSubscriptionSchema(Schema):
     product = fields.Function(lambda held: {"product_code": held.product_code, "title": held.product_title})
     status = fields.String()
     access = fields.String()
+    previous_subscription_id = fields.String(allow_none=True)
+    next_subscription_id = fields.String(allow_none=True)
 
 
 class SubscriptionAccessSchema(HeldSubscriptionSchema):

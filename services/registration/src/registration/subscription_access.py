@@ -21,9 +21,12 @@ class PublishedSubscription:
     """What registration reads of a row that notifications owns.
 
     Args:
+        agreement_id, customer_aws_account_id: concurrent agreements only.
         free_trial: by the agreement (concurrent agreements) or the SNS flag (legacy); None where neither has
             said.
         entitlements: None where AWS has not been asked; empty where it says none.
+        previous_subscription_id, next_subscription_id: what it renewed or replaced, and what renewed or
+            replaced it.
     """
 
     subscription_id: str
@@ -35,6 +38,10 @@ class PublishedSubscription:
     agreement_ends_at: datetime | None = None
     entitlements: tuple[Entitlement, ...] | None = None
     entitlements_as_of: datetime | None = None
+    agreement_id: str | None = None
+    customer_aws_account_id: str | None = None
+    previous_subscription_id: str | None = None
+    next_subscription_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,15 @@ class HeldSubscription:
     agreement_ends_at: datetime | None = None
     entitlements: tuple[Entitlement, ...] | None = None
     entitlements_as_of: datetime | None = None
+    previous_subscription_id: str | None = None
+    next_subscription_id: str | None = None
 
     @property
     def can_pay(self) -> bool:
-        """Whether AWS bills what is used now."""
-        return self.status == "active"
+        """Whether AWS bills what is used now: while it is active, and through the last hour of an agreement
+        that was renewed or replaced. In that of a cancelled one AWS still takes records, but nothing new may
+        be used."""
+        return self.status == "active" or self.access == "granted"
 
 
 def is_trial(published: PublishedSubscription | None, offer_type: str | None) -> bool:
@@ -133,6 +144,8 @@ def _held(
         agreement_ends_at=published.agreement_ends_at,
         entitlements=published.entitlements,
         entitlements_as_of=published.entitlements_as_of,
+        previous_subscription_id=published.previous_subscription_id,
+        next_subscription_id=published.next_subscription_id,
     )
 
 

@@ -8,8 +8,12 @@ import structlog
 
 from chassis.queues import Message, Queue, Unreadable, consume
 from chassis.worker import Loop, every
+from registration.catalogue import Catalogue
+from registration.log_sentences import say_followed
+from registration.measures import RENEWALS_ELSEWHERE
 from registration.outbox_work import OutboxWork
-from registration.settling import Settled, settle
+from registration.renewals import Fate
+from registration.settling import Settled, settle, settle_renewal
 from registration.tables import Tables
 
 log = structlog.get_logger()
@@ -23,6 +27,7 @@ _OUTBOX_SECONDS = 1.0
 def loops(
     tables: Tables,
     outbox: OutboxWork,
+    catalogue: Catalogue,
     signals: Queue,
     now: Callable[[], datetime],
     sweep_seconds: float,
@@ -35,6 +40,7 @@ def loops(
     Args:
         tables: where claims are.
         outbox: does what is due.
+        catalogue: the products.
         signals: the queue on which notifications says that a subscription has changed.
         now: the one clock.
         sweep_seconds: the sweep's beat, in real seconds.
@@ -43,15 +49,26 @@ def loops(
     def on_signal(message: Message) -> None:
         subscription_id = read_signal(message.body)
         claim = tables.claim_of(subscription_id)
-        if claim is not None:
-            _say(settle(tables, [claim], now()), subscription_id=subscription_id)
+        settled = (
+            settle_renewal(tables, subscription_id, catalogue, now())
+            if claim is None
+            else settle(tables, [claim], catalogue, now())
+        )
+        _say(settled, subscription_id=subscription_id)
+        say_followed(settled.followed)
 
     def sweep() -> None:
         cursor: str | None = None
+        elsewhere = 0
         while True:
             page, cursor = tables.claims(_PAGE, cursor)
-            _say(settle(tables, page, now()))
+            settled = settle(tables, page, catalogue, now())
+            _say(settled)
+            # What stays as it is was said when it was first seen; the sweep counts it.
+            say_followed(one for one in settled.followed if one.fate is Fate.BOUND)
+            elsewhere += sum(one.fate is Fate.ELSEWHERE for one in settled.followed)
             if cursor is None:
+                RENEWALS_ELSEWHERE.set(elsewhere)
                 return
 
     def work_off_the_outbox() -> None:

@@ -71,6 +71,7 @@ class ClaimRow(Model):
     offer_type = UnicodeAttribute(null=True)
     claimed_at = TimeAttribute()
     access_told_at = TimeAttribute(null=True)
+    follows = UnicodeAttribute(null=True)
     by_product = ClaimsByProduct()
     by_aws_account = ClaimsByAwsAccount()
 
@@ -166,6 +167,10 @@ class SubscriptionRow(Model):
     agreement_ends_at = TimeAttribute(null=True)
     entitlements = ListAttribute(of=DynamicMapAttribute, null=True)
     entitlements_as_of = TimeAttribute(null=True)
+    agreement_id = UnicodeAttribute(null=True)
+    customer_aws_account_id = UnicodeAttribute(null=True)
+    previous_subscription_id = UnicodeAttribute(null=True)
+    next_subscription_id = UnicodeAttribute(null=True)
 
 
 OWN_MODELS: list[type[Model]] = [RegistrationRow, ClaimRow, CustomerRow, IdentityRow, OutboxRow, ApiKeyRow]

@@ -89,6 +89,7 @@ def claim_row(claim: Claim) -> ClaimRow:
         offer_type=claim.offer_type,
         claimed_at=claim.claimed_at,
         access_told_at=claim.access_told_at,
+        follows=claim.follows,
     )
 
 
@@ -102,6 +103,7 @@ def claim_of(row: ClaimRow) -> Claim:
         offer_type=row.offer_type,
         claimed_at=row.claimed_at,
         access_told_at=row.access_told_at,
+        follows=row.follows,
     )
 
 
@@ -183,4 +185,8 @@ def published_of(row: SubscriptionRow) -> PublishedSubscription:
         if row.entitlements is None
         else tuple(_entitlement(one.as_dict()) for one in row.entitlements),
         entitlements_as_of=row.entitlements_as_of,
+        agreement_id=row.agreement_id,
+        customer_aws_account_id=row.customer_aws_account_id,
+        previous_subscription_id=row.previous_subscription_id,
+        next_subscription_id=row.next_subscription_id,
     )

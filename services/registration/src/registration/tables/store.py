@@ -30,7 +30,7 @@ from registration.customer_changes import AccountTaken
 from registration.customers import Customer, email_key
 from registration.entitlements import Entitlement
 from registration.identities import Identity, of_account
-from registration.outbox_items import OutboxItem
+from registration.outbox_items import Kind, OutboxItem, outbox_id_of
 from registration.registrations import Registration
 from registration.subscription_access import PublishedSubscription
 from registration.tables.joint_read import LastHeld, read_together
@@ -245,7 +245,10 @@ class Tables:
 
     def tell_access(self, claim: Claim, item: OutboxItem | None, now: datetime) -> bool:
         """Mark that the customer is being told that access is there, and write the letter's item, if any, as
-        one act; False where the mark is there already, or the claim has gone."""
+        one act; False where the mark is there already, or the claim has gone.
+
+        Nor is there a letter of its own while the welcome letter waits, for that one tells it too.
+        """
 
         def write(act: TransactWrite) -> None:
             act.update(
@@ -256,6 +259,11 @@ class Tables:
             )
             if item:
                 act.save(outbox_row(item))
+                act.condition_check(
+                    OutboxRow,
+                    outbox_id_of(Kind.WELCOME_LETTER, claim.subscription_id),
+                    condition=OutboxRow.outbox_id.does_not_exist(),
+                )
 
         return _met(self._transact(write))
 
@@ -404,6 +412,15 @@ class Tables:
                 return False
             raise
         return True
+
+    def follow_outbox_item(self, done: OutboxItem, following: OutboxItem) -> bool:
+        """Write what follows from an item and remove it, as one act; False where it is gone already."""
+
+        def write(act: TransactWrite) -> None:
+            act.delete(OutboxRow(done.outbox_id), condition=OutboxRow.created_at == done.created_at)
+            act.save(outbox_row(following))
+
+        return _met(self._transact(write))
 
     def remove_outbox_item(self, item: OutboxItem) -> None:
         try:
