@@ -25,7 +25,7 @@ JSON_TAKERS = [
 SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 KEBAB = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 HEADER = re.compile(r"(?:X-)?[A-Z][A-Za-z]*(?:-[A-Z][A-Za-z]*)*")
-NO_PLURAL = {"usage"}  # a word that has none
+NO_PLURAL = {"usage", "history"}  # words that have none
 
 # What a form of AWS or of a browser is called is not ours to choose.
 FORMS_OF_OTHERS = {"x-amzn-marketplace-token", "x-amzn-marketplace-offer-type"}
@@ -301,7 +301,9 @@ def test_a_list_links_to_its_next_page_with_the_same_filters(operation: Operatio
     """A cursor is worth something only with the filters of the page that gave it."""
     (following,) = [link for name, link in links(operation) if name == operation.id]
     filters = {one["name"] for one in operation.parameters if one["in"] == "query"} - {"limit", "cursor"}
+    of_path = {one["name"] for one in operation.parameters if one["in"] == "path"}
     assert following["parameters"] == {
         "cursor": "$response.body#/next_cursor",
         **{name: f"$request.query.{name}" for name in filters},
+        **{name: f"$request.path.{name}" for name in of_path},
     }

@@ -22,13 +22,16 @@ PUBLIC = {
     "landing.receive_buyer": "AWS's form post: the registration token is the proof",
     "landing.show_page": "a page that says where to start; with a session cookie it says more",
     "create_registration": "the registration token is the proof",
+    "doors.receive_sns": "SNS has no credentials of ours: the message's signature is the proof",
 }
-# Guards that are no key: the operation itself checks that the session is the one it acts on.
+# Guards that are no key: the operation itself checks that the session is the one it acts on; EventBridge has
+# a secret of its own.
 BY_SESSION = {
     "landing.submit_customer",
     "landing.start_sign_in",
     "landing.finish_sign_in",
     "landing.sign_out",
+    "doors.receive_event",
 }
 # Two proofs at once: of the purchase, and of the person.
 BY_SESSION_AND_TOKEN = {"connect_customer"}

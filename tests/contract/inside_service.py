@@ -36,25 +36,22 @@ def read_signals(service: str, bodies: list[str]) -> list[str]:
 
 def read_subscriptions(service: str, subscription_ids: list[str]) -> dict[str, dict[str, Any]]:
     """What the service reads of the rows with these ids; tables and engine come from the environment."""
-    app = importlib.import_module(f"{service}.app")
     settings = importlib.import_module(f"{service}.settings").Settings()
     if service == "registration":
         tables = importlib.import_module("registration.tables")
-        importlib.import_module("chassis.tables").bind(tables.ALL_MODELS, settings)
-        found = tables.Tables(app._connection(settings)).published_subscriptions(subscription_ids)
+        connection = importlib.import_module("chassis.tables").bind(tables.ALL_MODELS, settings)
+        found = tables.Tables(connection).published_subscriptions(subscription_ids)
     else:
-        books = app.build_books(settings)
+        books = importlib.import_module(f"{service}.app").build_books(settings)
         found = {name: row for name in subscription_ids if (row := books.subscription(name))}
     return {name: asdict(row) for name, row in found.items()}
 
 
 def read_customers(service: str, customer_ids: list[str]) -> dict[str, dict[str, Any]]:
     """What the service reads of the rows with these ids."""
-    app = importlib.import_module(f"{service}.app")
     settings = importlib.import_module(f"{service}.settings").Settings()
     tables = importlib.import_module(f"{service}.tables")
-    importlib.import_module("chassis.tables").bind(tables.ALL_MODELS, settings)
-    read = tables.Tables(app._connection(settings)).customer
+    read = tables.Tables(importlib.import_module("chassis.tables").bind(tables.ALL_MODELS, settings)).customer
     return {name: asdict(row) for name in customer_ids if (row := read(name))}
 
 

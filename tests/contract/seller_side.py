@@ -1,5 +1,6 @@
-"""What stands on the seller's side of a contract test: their back end, which names accounts, and the keys of
-their token issuer. One small server for both, and the catalogue of a seller who has such a back end."""
+"""What stands on the seller's side of a contract test: their back end, which names accounts and hears of what
+happens, and the keys of their token issuer. One small server for all, and the catalogue of a seller who has
+such a back end."""
 
 from __future__ import annotations
 
@@ -19,13 +20,16 @@ from tests.contract.token_issuer import AUDIENCE, ISSUER, TokenIssuer
 HANDED_OVER_PRODUCT = "5hexamplehandedover000000"
 HAND_OVER_SECRET = "whsec_Y29udHJhY3QtdGVzdHMta25vdy10aGlzLXNlY3JldA=="
 
+# Where webhooks may be sent: here all are taken; there nobody wants any.
+WEBHOOKS, GONE = "/webhooks", "/gone"
+
 # How the back end answers whom: by what stands before the @ of their e-mail address.
 REFUSED, UNANSWERED = "refused", "unanswered"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One hand-over as it came in."""
+    """One hand-over or webhook as it came in."""
 
     headers: dict[str, str]
     body: bytes
@@ -37,6 +41,7 @@ class SellerSide:
     def __init__(self) -> None:
         self.issuer = TokenIssuer()
         self.hand_overs: list[Asked] = []
+        self.webhooks: list[Asked] = []
         side = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,10 +50,15 @@ class SellerSide:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                side.hand_overs.append(
-                    Asked({name.lower(): value for name, value in self.headers.items()}, body)
-                )
-                self._answer(*_account(json.loads(body)))
+                asked = Asked({name.lower(): value for name, value in self.headers.items()}, body)
+                if self.path == WEBHOOKS:
+                    side.webhooks.append(asked)
+                    self._answer(200, {})
+                elif self.path == GONE:
+                    self._answer(410, {"detail": "Nobody listens here any more."})
+                else:
+                    side.hand_overs.append(asked)
+                    self._answer(*_account(json.loads(body)))
 
             def _answer(self, status: int, body: Any) -> None:
                 content = json.dumps(body).encode()

@@ -12,10 +12,12 @@ from tests.contract.test_guards import EXAMPLES, call, well_formed
 from tests.contract.world import LEGACY_PRODUCT, LICENSED_PRODUCT, METERED, World
 
 BODY_TAKERS = [operation for operation in operations() if "requestBody" in operation.definition]
+# But for what the operation itself reads, and only with a secret of its own.
 JSON_TAKERS = [
     operation
     for operation in BODY_TAKERS
     if "application/json" in operation.definition["requestBody"]["content"]
+    and operation.id != "doors.receive_event"
 ]
 PAGED = [operation for operation in operations() if operation.pages]
 
@@ -73,8 +75,16 @@ def test_an_unknown_field_is_400_and_named(operation: Operation, world: World) -
     assert any("surprise" in error["reason"] for error in body["errors"]), body
 
 
-@pytest.mark.parametrize("operation", BODY_TAKERS, ids=str)
-@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "multipart/form-data", "nonsense"])
+@pytest.mark.parametrize(
+    ("operation", "content_type"),
+    [
+        (operation, content_type)
+        for operation in BODY_TAKERS
+        for content_type in ("text/plain", "application/xml", "multipart/form-data", "nonsense")
+        if content_type not in operation.definition["requestBody"]["content"]
+    ],
+    ids=str,
+)
 def test_another_media_type_is_415(operation: Operation, content_type: str, world: World) -> None:
     problem(send(world, operation, b"{}", content_type), 415, "unsupported-media-type")
 
@@ -140,6 +150,19 @@ def test_the_rendered_documentation_is_there(service: str, world: World) -> None
 # -- lists ---------------------------------------------------------------------------------------------------
 
 
+# An answer may be empty and still go on: they look for days on which something came.
+DAY_BY_DAY = {"list_notifications", "webhooks.list_deliveries"}
+
+
+def path_of(operation: Operation, world: World) -> str:
+    """Its path, with the ids of what has such a list."""
+    there = {
+        "subscription_id": world.licensed.subscription_id,
+        "reconciliation_id": world.reconciliation_id,
+    }
+    return operation.path.format_map(there)
+
+
 def required(operation: Operation, world: World) -> dict[str, str]:
     """The query parameters without which a list answers nothing."""
     names = {one["name"] for one in operation.parameters if one["in"] == "query" and one.get("required")}
@@ -153,13 +176,15 @@ def required(operation: Operation, world: World) -> dict[str, str]:
 @pytest.mark.parametrize("operation", PAGED, ids=str)
 def test_walking_a_list_page_by_page_finds_each_item_once(operation: Operation, world: World) -> None:
     query = required(operation, world)
-    whole = world.request(operation.service, "GET", operation.path, params=query | {"limit": "100"}).json()
-    assert whole["next_cursor"] is None or operation.id == "list_notifications"
+    whole = world.request(
+        operation.service, "GET", path_of(operation, world), params=query | {"limit": "100"}
+    ).json()
+    assert whole["next_cursor"] is None or operation.id in DAY_BY_DAY
     found: list[Any] = []
     cursor: dict[str, str] = {}
     for _ in range(500):
         page = world.request(
-            operation.service, "GET", operation.path, params=query | {"limit": "1"} | cursor
+            operation.service, "GET", path_of(operation, world), params=query | {"limit": "1"} | cursor
         ).json()
         assert len(page["items"]) <= 1
         found += page["items"]
@@ -178,7 +203,11 @@ def test_walking_a_list_page_by_page_finds_each_item_once(operation: Operation, 
 @pytest.mark.parametrize("cursor", ["nonsense", "e30", "bnVsbA", "eyJhIjp7IlMiOiJiIn19", "%", "ÿ", "W10"])
 def test_a_cursor_that_nobody_gave_is_400(operation: Operation, cursor: str, world: World) -> None:
     query = required(operation, world) | {"cursor": cursor}
-    problem(world.request(operation.service, "GET", operation.path, params=query), 400, "invalid-request")
+    problem(
+        world.request(operation.service, "GET", path_of(operation, world), params=query),
+        400,
+        "invalid-request",
+    )
 
 
 @pytest.mark.parametrize("operation", PAGED, ids=str)
@@ -186,11 +215,15 @@ def test_the_cursor_of_another_list_is_400(operation: Operation, world: World) -
     donors = [one for one in PAGED if one.id != operation.id]
     for donor in donors:
         query = required(donor, world) | {"limit": "1"}
-        page = world.request(donor.service, "GET", donor.path, params=query).json()
+        page = world.request(donor.service, "GET", path_of(donor, world), params=query).json()
         if page["next_cursor"] is None:
             continue
         query = required(operation, world) | {"cursor": page["next_cursor"]}
-        problem(world.request(operation.service, "GET", operation.path, params=query), 400, "invalid-request")
+        problem(
+            world.request(operation.service, "GET", path_of(operation, world), params=query),
+            400,
+            "invalid-request",
+        )
 
 
 @pytest.mark.parametrize("operation", PAGED, ids=str)
@@ -198,7 +231,9 @@ def test_the_cursor_of_another_list_is_400(operation: Operation, world: World) -
 def test_a_limit_out_of_bounds_is_400(operation: Operation, limit: str, world: World) -> None:
     query = required(operation, world) | {"limit": limit}
     body = problem(
-        world.request(operation.service, "GET", operation.path, params=query), 400, "invalid-request"
+        world.request(operation.service, "GET", path_of(operation, world), params=query),
+        400,
+        "invalid-request",
     )
     assert "limit" in repr(body)
 

@@ -13,6 +13,7 @@ import pytest
 from tests.contract.contracts import SCOPES, SERVICES, Operation, operations
 from tests.contract.token_issuer import ISSUER
 from tests.contract.world import AN_OUTBOX_ITEM, Buyer, World, by_cookie
+from tools.stack import LOCAL_SECRET
 
 GUARDED = [operation for operation in operations() if operation.takes_key]
 EXAMPLES = {
@@ -22,6 +23,10 @@ EXAMPLES = {
     "notification_id": "b1f5e1f4-0000-4000-8000-000000000002",
     "outbox_id": AN_OUTBOX_ITEM,
     "provider": "oidc",
+    "reconciliation_id": "rec_2fzk5j3w7v6c4b2a5d7e3f6g4h",
+    "endpoint_id": "whe_2fzk5j3w7v6c4b2a5d7e3f6g4h",
+    "delivery_id": "whd_3f6g4h2fzk5j3w7v6c4b2a5d7e",
+    "replay_id": "whr_4b2a5d7e3f6g4h2fzk5j3w7v6c",
 }
 # Whoever holds the session of the landing page.
 BY_COOKIE = [one for one in operations() if {"registrationCookie": []} in one.security]
@@ -139,6 +144,28 @@ def test_a_token_of_any_one_scope_of_its_list_suffices_too(
 ) -> None:
     answer = call(world, operation, bearer(world, scope))
     assert answer.status_code in (*operation.successes, 404), answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-EventBridge-Secret": ""},
+        {"X-EventBridge-Secret": "nonsense"},
+        {"X-EventBridge-Secret": f"{LOCAL_SECRET},"},
+        {"X-EventBridge-Secret": LOCAL_SECRET[:-1]},
+        {"Authorization": f"Bearer {LOCAL_SECRET}"},
+        {"X-API-Key": LOCAL_SECRET},
+    ],
+    ids=["nothing", "empty", "nonsense", "a list", "cut off", "another header", "a key"],
+)
+def test_an_event_without_the_secret_is_401(headers: dict[str, str], world: World) -> None:
+    (operation,) = [one for one in operations("notifications") if one.id == "doors.receive_event"]
+    key_of_all_scopes = {} if "X-API-Key" in headers else {"X-API-Key": world.keys["notifications"]}
+    for more in ({}, key_of_all_scopes):
+        answer = call(world, operation, headers | more)
+        assert answer.status_code == 401, answer.text
+        assert answer.json()["type"] == "https://marketplane.dev/problems/unauthorized"
 
 
 @pytest.mark.parametrize(("home", "abroad"), list(itertools.permutations(SERVICES, 2)), ids=str)

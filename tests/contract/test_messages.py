@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from tests.contract.schemas import mistakes, schema, validator
+from tests.contract.seldom_news import NOTICES
 from tests.contract.test_tables import inside
 from tests.contract.world import SIGNALS, World
 
 
 def kind_of(message: dict[str, Any]) -> str:
     """The schema by which a message of AWS is told apart."""
+    if message.get("detail-type") in NOTICES.values():
+        return "events/eventbridge-notice"
     if "detail-type" in message:
         about = "license" if message["detail-type"].startswith("License") else "agreement"
         return f"events/eventbridge-{about}-event"
@@ -55,16 +58,28 @@ def test_what_lay_on_the_queue_fits_awss_schemas_too(world: World) -> None:
     assert kinds >= {
         "events/sns-envelope",
         "events/sns-subscription-message",
+        "events/sns-entitlement-message",
         "events/eventbridge-agreement-event",
         "events/eventbridge-license-event",
+        "events/eventbridge-notice",
     }
 
 
 def test_all_news_was_received_once(world: World) -> None:
-    sent = {one["message_id"] for one in world.emitted_news()}
+    sent = {one["message_id"] for one in world.emitted_news()} | world.told_by_us
     listed = world.ask("notifications", "GET", "/v1/notifications?limit=100")["items"]
-    assert {one["notification_id"] for one in listed} == sent
-    assert len(listed) == len(sent)
+    received = [one["notification_id"] for one in listed if one["door"] == "queue"]
+    assert set(received) == sent
+    assert len(received) == len(sent)
+
+
+def test_what_a_reconciliation_made_up_for_is_news_too(world: World) -> None:
+    path = f"/v1/reconciliations/{world.reconciliation_id}/differences?limit=100"
+    differences = world.ask("notifications", "GET", path)["items"]
+    assert {one["kind"] for one in differences} >= {"unknown_agreement", "ended_at_aws"}
+    listed = world.ask("notifications", "GET", "/v1/notifications?limit=100")["items"]
+    made = {one["notification_id"] for one in listed if one["door"] == "reconciliation"}
+    assert made == {name for one in differences for name in one["notification_ids"]}
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +97,10 @@ def signals(world: World) -> list[dict[str, Any]]:
 def test_the_signals_that_notifications_writes_fit_the_schema(signals: list[dict[str, Any]]) -> None:
     assert {one["type"] for one in signals} >= {
         "subscription.activated",
+        "subscription.changed",
         "subscription.ending",
         "subscription.ended",
+        "subscription.failed",
     }
     for one in signals:
         assert mistakes("events/subscription-signal", one) == []

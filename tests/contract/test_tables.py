@@ -45,9 +45,26 @@ def test_every_subscription_that_notifications_wrote_fits_the_schema(world: Worl
         for status in ("active", "ending", "ended")
     }, "the world lacks a kind of row"
     assert any(row.get("entitlements") for row in rows), "the world lacks a kind of row"
+    assert {"pending", "failed"} <= {row["status"] for row in rows}, "the world lacks a kind of row"
     assert {row["subscription_id"]: mistakes("tables/subscriptions", row) for row in rows} == {
         row["subscription_id"]: [] for row in rows
     }
+
+
+def test_what_replaces_another_and_what_is_replaced_fit_the_schema_too(world: World) -> None:
+    rows = {row["subscription_id"]: row for row in world.rows("subscriptions")}
+    before = rows[world.replaced.subscription_id]
+    after = rows[before["next_subscription_id"]]
+    assert after["previous_subscription_id"] == before["subscription_id"]
+    assert (before["status"], before["access"], before["end_reason"]) == ("ending", "granted", "REPLACED")
+    assert (after["status"], after["access"]) == ("active", "granted")
+    for row in (before, after):
+        assert mistakes("tables/subscriptions", row) == []
+        for name in ("previous_subscription_id", "next_subscription_id"):
+            assert mistakes("tables/subscriptions", row | {name: "agmt-EXAMPLE"}), name
+        shown = world.ask("notifications", "GET", f"/v1/subscriptions/{row['subscription_id']}")
+        assert shown["previous_subscription_id"] == row.get("previous_subscription_id")
+        assert shown["next_subscription_id"] == row.get("next_subscription_id")
 
 
 def test_every_customer_that_registration_wrote_fits_the_schema(world: World) -> None:

@@ -1,14 +1,16 @@
 """The world that the contracts are tested in: buyers of both generations and of a contract, some who signed
-in and some whom the seller's back end knows, usage, a bill, ends; then time stands still.
+in and some whom the seller's back end knows, usage, a bill, ends, an offer in the place of another, notices,
+and a system of the seller's that hears of it all; then time stands still.
 
-Everything in it came about through the front doors: bought at the simulator, registered and used over the
-APIs. The contracts' own example ids stand for what is in it: `World.made_real` puts the real ones in their
-place.
+Everything in it came about through the front doors: bought at the simulator, told on the queue, registered
+and used over the APIs. The contracts' own example ids stand for what is in it: `World.made_real` puts the
+real ones in their place.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import time
 import zlib
 from collections import Counter
@@ -25,9 +27,11 @@ import requests
 import schemathesis
 from schemathesis.core import NOT_SET
 
-from tests.contract.contracts import SCOPES, SERVICES, Operation
-from tests.contract.seller_side import HANDED_OVER_PRODUCT, REFUSED, UNANSWERED, SellerSide
-from tools.stack import METERING_SIGNALS, REGION, REGISTRATION_SIGNALS, Stack
+from tests.contract.contracts import SCOPES, SERVICES, Operation, document
+from tests.contract.schemas import schema
+from tests.contract.seldom_news import legacy_messages, notices
+from tests.contract.seller_side import GONE, HANDED_OVER_PRODUCT, REFUSED, UNANSWERED, WEBHOOKS, SellerSide
+from tools.stack import LOCAL_SECRET, METERING_SIGNALS, REGION, REGISTRATION_SIGNALS, Stack
 from tools.visitor import Visitor
 
 START = "2026-11-22T09:50:00Z"
@@ -39,6 +43,14 @@ ENTITLED = {"editors": 3, "workspaces": 1}  # of the contract product
 METERED = "gpu_hours"  # a dimension of both products whose usage is metered
 SIGNALS = "marketplane-contract-signals"
 PATIENCE_SECONDS = 120.0
+
+NEWS = "marketplane-notifications"
+EVENTBRIDGE_HEADER = {"X-EventBridge-Secret": LOCAL_SECRET}
+DEAD_LETTERS = f"{NEWS}-dlq"
+MOST_WEBHOOK_ENDPOINTS = 25
+LONGEST_WALK = 15  # steps along the contracts' links
+MANY_WEBHOOK_ENDPOINTS = LONGEST_WALK + 2
+WEBHOOK_TYPES = frozenset(document("notifications")["components"]["schemas"]["WebhookEventType"]["enum"])
 
 # What a process needs to play in this world, over the usual.
 ENVIRONMENT = {
@@ -58,24 +70,41 @@ A_SUBSCRIPTION = "sub_akqbclolnbr5rol2aljugptsbj"
 ANOTHER_SUBSCRIPTION = "sub_t6gpawywych34xbexcgv7drsaj"
 A_CUSTOMER = "cus_5d7e3f6g4h2fzk5j3w7v6c4b2a"
 A_REGISTRATION = "reg_2fzk5j3w7v6c4b2a5d7e3f6g4h"
+A_RECONCILIATION = "rec_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_NOTIFICATION = "b1f5e1f4-0000-4000-8000-000000000002"
 AN_AGREEMENT = "agmt-EXAMPLE"
 AN_ACCOUNT = "444455556666"
 A_PRODUCT = "74az0EXAMPLE"
 A_TOKEN = "EXAMPLE-registration-token"
+A_WEBHOOK_ENDPOINT = "whe_2fzk5j3w7v6c4b2a5d7e3f6g4h"
+A_WEBHOOK_DELIVERY = "whd_3f6g4h2fzk5j3w7v6c4b2a5d7e"
+A_WEBHOOK_REPLAY = "whr_4b2a5d7e3f6g4h2fzk5j3w7v6c"
+A_DEAD_LETTER = "5fea7756-0ea4-451a-a703-a558b933e274"
 A_FORM = "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 AN_ACCOUNT_OF_THE_SELLER = "user-17"
 AN_OUTBOX_ITEM = "hand-over-sub_akqbclolnbr5rol2aljugptsbj-ask_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 # By the parameter that takes it.
 KNOWN = {
+    "agreement_id": AN_AGREEMENT,
     "customer_id": A_CUSTOMER,
+    "delivery_id": A_WEBHOOK_DELIVERY,
+    "endpoint_id": A_WEBHOOK_ENDPOINT,
     "notification_id": A_NOTIFICATION,
     "outbox_id": AN_OUTBOX_ITEM,
+    "reconciliation_id": A_RECONCILIATION,
     "registration_id": A_REGISTRATION,
+    "replay_id": A_WEBHOOK_REPLAY,
     "subscription_id": A_SUBSCRIPTION,
 }
 TAKES_FIELDS = {"register_customer", "connect_customer"}
 TOKENS = {"registration_token", "x-amzn-marketplace-token"}
+
+# What AWS posts to the door for events.
+EVENTS = [
+    dict(example)
+    for kind in ("agreement-event", "license-event", "notice")
+    for example in schema(f"events/eventbridge-{kind}")["examples"]
+]
 
 Values = Mapping[str, str | Callable[[], str]]
 
@@ -106,6 +135,8 @@ class World:
     licensed: Buyer = None  # type: ignore[assignment]
     entitled: Buyer = None  # type: ignore[assignment]
     handed_over: Buyer = None  # type: ignore[assignment]
+    replaced: Buyer = None  # type: ignore[assignment]
+    """Who took another offer in the place of this one."""
     account_id: str = ""
     """What the seller's back end calls the customer of `handed_over`."""
     cookie: str = ""
@@ -113,6 +144,13 @@ class World:
     old_token: str = ""
     secrets: dict[str, str] = field(default_factory=dict)
     """Of each registration that this world has made, its session's."""
+    reconciliation_id: str = ""
+    told_by_us: set[str] = field(default_factory=set)
+    """The ids of the news that these tests put on the queue."""
+    webhook_secret: str = ""
+    """Of the endpoint that has heard of everything."""
+    webhooks_told: list[str] = field(default_factory=list)
+    """Deliveries that were tried: to it, and to one that is gone."""
     seen: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -129,9 +167,11 @@ class World:
         with ThreadPoolExecutor() as pool:
             keys = pool.map(lambda service: self.stack.api_key(service, SCOPES), SERVICES)
             self.keys = dict(zip(SERVICES, keys, strict=True))
+        self._listen()
         self.old_token = str(self.buy()["registration_token"])
         self.legacy, self.licensed = self.registered(LEGACY_PRODUCT), self.registered(LICENSED_PRODUCT)
         self.entitled, self.handed_over = map(self.registered, (CONTRACT_PRODUCT, HANDED_OVER_PRODUCT))
+        self.replaced = self.registered(CONTRACT_PRODUCT)
         found = self.ask("registration", "GET", f"/v1/customers/{self.handed_over.customer_id}")
         self.account_id = found["account_id"]
         self.connected("person-of-two-purchases")
@@ -141,7 +181,8 @@ class World:
         erased = self.registered(LICENSED_PRODUCT, email="erased@example.com")
         self.ask("registration", "DELETE", f"/v1/customers/{erased.customer_id}")
         self.advance(seconds=75)
-        everyone = (self.legacy, self.licensed, self.entitled, self.handed_over, *leavers)
+        stayers = (self.legacy, self.licensed, self.entitled, self.handed_over, self.replaced)
+        everyone = (*stayers, *leavers)
         self._until(
             "active subscriptions", lambda: all(self._status(buyer) == "active" for buyer in everyone)
         )
@@ -153,20 +194,29 @@ class World:
         self._use("2026-11-22T11:05:00Z")
 
         for buyer in (leavers[0], leavers[2]):
-            self._cancel(buyer)
+            self._act(buyer, "cancel")
         # Later than the simulator's tokens live, so that the first one has expired.
         self.set_clock("2026-11-22T14:00:00Z")
         self._until("ends", lambda: all(self._status(buyer) == "ended" for buyer in (leavers[0], leavers[2])))
         for buyer in (leavers[1], leavers[3]):
-            self._cancel(buyer)
-        self.advance(seconds=60)
-        self._until(
-            "last hours", lambda: all(self._status(buyer) == "ending" for buyer in (leavers[1], leavers[3]))
-        )
+            self._act(buyer, "cancel")
+        self._act(self.replaced, "replace")
+        self.advance(seconds=75)
+        last_hours = (leavers[1], leavers[3], self.replaced)
+        self._until("last hours", lambda: all(self._status(buyer) == "ending" for buyer in last_hours))
+        self._until("what replaces", lambda: self._subscription(self.replaced)["next_subscription_id"])
         self._until(
             "another bill", lambda: all(self._billed(buyer) == 2 for buyer in (self.legacy, self.licensed))
         )
+        self._tell_what_is_seldom()
+        self._reconcile()
+        # In the order in which one follows from the other, so that what was settled stays so.
+        self._until("all news to be taken", lambda: not self._news_on_queue())
+        self._until("all questions to be answered", lambda: not self._questions_due())
         self._until("an empty outbox", lambda: not self.rows("notifications-outbox"))
+        self._until("all webhooks", self._all_is_told)
+        assert self._types_told() >= WEBHOOK_TYPES
+        self._stop_listening()
         self._until(
             "only what the seller's back end does not answer in registration's outbox",
             lambda: {row["kind"] for row in self.rows("registration-outbox")} == {"hand_over"},
@@ -175,6 +225,76 @@ class World:
         for worker in ("registration-worker", "notifications-worker", "metering-worker"):
             self.stack.kill(worker)
         self.cookie, _ = self.landed()
+
+    def _listen(self) -> None:
+        """From now on a system of the seller's is told of everything; another one wants to hear nothing."""
+        wish = {"url": f"{self.side.url}{WEBHOOKS}", "description": "Hears of everything"}
+        made = self.ask("notifications", "POST", "/v1/webhook-endpoints", wish)
+        self._hears, self.webhook_secret = made["endpoint_id"], made["secret"]
+        wish = {"url": f"{self.side.url}{GONE}", "event_types": []}
+        self._is_gone = self.ask("notifications", "POST", "/v1/webhook-endpoints", wish)["endpoint_id"]
+        self._webhook_endpoints = [self._hears, self._is_gone]
+        for endpoint_id in self._webhook_endpoints:
+            path = f"/v1/webhook-endpoints/{endpoint_id}/test-events"
+            self.webhooks_told.append(self.ask("notifications", "POST", path)["delivery_id"])
+
+    def _news_on_queue(self) -> int:
+        url = self.queues.get_queue_url(QueueName=NEWS)["QueueUrl"]
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        counts = self.queues.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return sum(int(number) for number in counts.values())
+
+    def _questions_due(self) -> bool:
+        """Whether AWS is still to be asked something about a subscription."""
+        now = self.now()
+        asked = [row.get("private_ask_at") for row in self.rows("subscriptions")]
+        return any(datetime.fromisoformat(moment) <= now for moment in asked if moment)
+
+    def _types_told(self) -> set[str]:
+        return {json.loads(one.body)["type"] for one in self.side.webhooks}
+
+    def _all_is_told(self) -> bool:
+        """Whether no webhook is on its way, nor about to be."""
+        begun = any("fan_out_since" in row for row in self.rows("notifications-webhook-events"))
+        return not begun and not any(
+            row["state"] == "pending" for row in self.rows("notifications-webhook-deliveries")
+        )
+
+    def _stop_listening(self) -> None:
+        path = f"/v1/webhook-endpoints/{self._hears}"
+        response = self.request("notifications", "PATCH", path, {"enabled": False})
+        assert response.json()["disabled_reason"] == "by_operator"
+        path = f"/v1/webhook-endpoints/{self._is_gone}"
+        assert self.ask("notifications", "GET", path)["disabled_reason"] == "gone"
+
+    def _tell_what_is_seldom(self) -> None:
+        """What AWS would say, and the simulator does not."""
+        for event in notices(self.licensed.agreement_id, self.now()):
+            self._put_on_queue(NEWS, event)
+            self.told_by_us.add(event["id"])
+        # By raw delivery nothing but SQS's id names a message.
+        for message in legacy_messages(LEGACY_PRODUCT):
+            self.told_by_us.add(self._put_on_queue(NEWS, message))
+
+    def _put_on_queue(self, queue: str, message: Any) -> str:
+        """Returns SQS's id of it."""
+        url = self.queues.get_queue_url(QueueName=queue)["QueueUrl"]
+        return str(self.queues.send_message(QueueUrl=url, MessageBody=json.dumps(message))["MessageId"])
+
+    def _reconcile(self) -> None:
+        """A purchase and an end whose news is lost, so that something differs."""
+        leaver = self.registered(LICENSED_PRODUCT)
+        self.advance(seconds=75)
+        self._until("one more purchase", lambda: self._status(leaver) == "active")
+        self._control("PUT", "/news-delivery", {"drop": 1000})
+        self.buy()
+        self._act(leaver, "cancel")
+        self.advance(seconds=75)
+        self._control("PUT", "/news-delivery", {"drop": 0})
+        started = self.ask("notifications", "POST", "/v1/reconciliations")
+        self.reconciliation_id = str(started["reconciliation_id"])
+        path = f"/v1/reconciliations/{self.reconciliation_id}"
+        self._until("a reconciliation", lambda: self.ask("notifications", "GET", path)["state"] == "finished")
 
     def list_product(self, product_code: str) -> None:
         """List a product at the simulator that our catalogue does not know."""
@@ -239,6 +359,61 @@ class World:
         token = self.side.issuer.token(subject or self._email("person"), *(scopes or ("buyer",)))
         return {"X-Registration-Session": session_secret, "Authorization": f"Bearer {token}"}
 
+    def signed_by_sns(self) -> str:
+        """A message that SNS, as the simulator plays it, has signed; it came by the queue before."""
+        listed = self.ask("notifications", "GET", "/v1/notifications?limit=100")["items"]
+        # The newest: the door takes no old ones.
+        signed = next(one["notification_id"] for one in listed if one["source"] == "sns")
+        return str(self.ask("notifications", "GET", f"/v1/notifications/{signed}")["body"])
+
+    def webhook_endpoint(self) -> str:
+        """One that something can be sent to and that may have another secret. There may be 25 and no
+        more, so each is used till it is of no use."""
+        there = self.ask("notifications", "GET", "/v1/webhook-endpoints?limit=100")["items"]
+        for one in sorted(there, key=lambda one: str(one["endpoint_id"])):
+            if one["enabled"] and len(one["secrets"]) < 5:
+                return str(one["endpoint_id"])
+        self.make_room()
+        return self._make_webhook_endpoint()
+
+    def make_room(self) -> None:
+        """For another webhook endpoint. The oldest go: a walk may be under way that goes on with its own."""
+        listed = self.ask("notifications", "GET", "/v1/webhook-endpoints?limit=100")["items"]
+        there = {str(one["endpoint_id"]) for one in listed}
+        if len(there) == MOST_WEBHOOK_ENDPOINTS:
+            oldest = [one for one in self._webhook_endpoints if one in there]
+            for one in oldest[: MOST_WEBHOOK_ENDPOINTS - MANY_WEBHOOK_ENDPOINTS]:
+                self.ask("notifications", "DELETE", f"/v1/webhook-endpoints/{one}")
+
+    def many_webhook_endpoints(self) -> None:
+        """So many that no walk comes to the end of their list."""
+        there = self.ask("notifications", "GET", "/v1/webhook-endpoints?limit=100")["items"]
+        for _ in range(len(there), MANY_WEBHOOK_ENDPOINTS):
+            self._make_webhook_endpoint()
+
+    def _make_webhook_endpoint(self) -> str:
+        wish = {"url": "https://hooks.seller.example/"}
+        made = self.ask("notifications", "POST", "/v1/webhook-endpoints", wish)
+        self._webhook_endpoints.append(str(made["endpoint_id"]))
+        return self._webhook_endpoints[-1]
+
+    def webhook_delivery(self) -> str:
+        """One that is about to be sent, and stays so: nobody sends."""
+        path = f"/v1/webhook-endpoints/{self.webhook_endpoint()}/test-events"
+        return str(self.ask("notifications", "POST", path)["delivery_id"])
+
+    def webhook_replay(self) -> str:
+        """One of `webhook_endpoint`."""
+        path = f"/v1/webhook-endpoints/{self.webhook_endpoint()}/replays"
+        wish = {"from": "2026-11-22T00:00:00Z", "to": "2026-11-23T00:00:00Z"}
+        return str(self.ask("notifications", "POST", path, wish)["replay_id"])
+
+    def dead_letter(self) -> str:
+        """One, and there is no other."""
+        url = self.queues.get_queue_url(QueueName=DEAD_LETTERS)["QueueUrl"]
+        self.queues.purge_queue(QueueUrl=url)
+        return self._put_on_queue(DEAD_LETTERS, "hello")
+
     def _email(self, who: str) -> str:
         return f"{who}-{next(self._numbers)}@example.com"
 
@@ -281,12 +456,16 @@ class World:
         ]
         self.ask("metering", "POST", "/v1/usage-events", {"events": used})
 
-    def _cancel(self, buyer: Buyer) -> None:
-        self._control("POST", f"/agreements/{buyer.agreement_id}/cancel")
+    def _act(self, buyer: Buyer, action: str) -> None:
+        self._control("POST", f"/agreements/{buyer.agreement_id}/{action}")
+
+    def _subscription(self, buyer: Buyer) -> dict[str, Any]:
+        """As the API shows it; nothing while it is not there."""
+        answer = self.request("notifications", "GET", f"/v1/subscriptions/{buyer.subscription_id}")
+        return dict(answer.json()) if answer.status_code == 200 else {}
 
     def _status(self, buyer: Buyer) -> str:
-        answer = self.request("notifications", "GET", f"/v1/subscriptions/{buyer.subscription_id}")
-        return str(answer.json()["status"]) if answer.status_code == 200 else ""
+        return str(self._subscription(buyer).get("status", ""))
 
     def _billed(self, buyer: Buyer) -> int:
         path = f"/v1/metering-records?subscription_id={buyer.subscription_id}&outcome=billed"
@@ -352,6 +531,8 @@ class World:
             return {"X-API-Key": self.keys[operation.service]}
         if operation.id == "connect_customer":
             return self.proofs(self.licensed.session_secret)
+        if operation.id == "doors.receive_event":
+            return EVENTBRIDGE_HEADER
         if operation.id.startswith("landing."):
             session = {} if operation.is_public else by_cookie(self.cookie)
             return {"Accept": "application/problem+json"} | session
@@ -402,12 +583,29 @@ class World:
             return how | {"headers": self._as_person(case, luck)}
         if operation == "post_usage_events":
             make_plausible(case, self.now())
+        if operation == "doors.receive_sns" and is_valid(case):
+            case.body = self.signed_by_sns()
+        if operation == "doors.receive_event":
+            if is_valid(case) and luck % 2:
+                case.body = EVENTS[luck // 2 % len(EVENTS)] | {"id": f"generated-{luck}"}
+            return how | {"headers": EVENTBRIDGE_HEADER}
+        if operation == "webhooks.create_endpoint" and luck % 8:
+            self.make_room()
         put_in(case, self.made_real(luck))
+        if operation == "list_differences" and is_valid(case):
+            self._wait_for_reconciliation(case)
         if operation == "get_customer_access" and is_valid(case) and luck % 2:
             answer = self.request(service, "GET", case.formatted_path)
             case.headers["If-None-Match"] = answer.headers.get("ETag", "*")
         public = case.operation.definition.raw["security"] == []
         return how | {"headers": {} if public else {"X-API-Key": self.keys[service]}}
+
+    def _wait_for_reconciliation(self, case: schemathesis.Case) -> None:
+        """Nobody works off one that was begun since: the one that is finished stands for it."""
+        path = f"/v1/reconciliations/{case.path_parameters['reconciliation_id']}"
+        answer = self.request("notifications", "GET", path)
+        if answer.status_code == 200 and answer.json()["state"] != "finished":
+            case.path_parameters = case.path_parameters | {"reconciliation_id": self.reconciliation_id}
 
     def _as_browser(self, case: schemathesis.Case, luck: int) -> dict[str, str]:
         """The session cookie of a browser that is where the case needs it to be."""
@@ -441,11 +639,13 @@ class World:
         return self.proofs(secret, person)
 
     def note(self, service: str, case: schemathesis.Case, response: schemathesis.Response) -> None:
-        """Remember that an operation gave an answer, and the session that it opened."""
+        """Remember that an operation gave an answer, and the session or the endpoint that it made."""
         self.seen[service, operation_id(case), response.status_code] += 1
         if operation_id(case) == "create_registration" and response.status_code == 201:
             opened = response.json()
             self.secrets[opened["registration_id"]] = opened["session_secret"]
+        if operation_id(case) == "webhooks.create_endpoint" and response.status_code == 201:
+            self._webhook_endpoints.append(response.json()["endpoint_id"])
 
     def made_real(self, luck: int) -> Values:
         """What each example of the contracts stands for. What a request may change is made anew for each, so
@@ -468,6 +668,14 @@ class World:
                 return f"welcome-letter-{self.registered(product).subscription_id}"
             return self.side.key_of(self.unanswered().registration_id)
 
+        def delivery() -> str:
+            # About to be sent, delivered, or dead.
+            return self.webhook_delivery() if luck % 4 < 2 else self.webhooks_told[luck % 2]
+
+        def notification() -> str:
+            there = self.ask("notifications", "GET", "/v1/notifications?limit=100")["items"]
+            return str(there[luck % len(there)]["notification_id"])
+
         return {
             A_SUBSCRIPTION: self.licensed.subscription_id,
             ANOTHER_SUBSCRIPTION: self.legacy.subscription_id,
@@ -479,9 +687,12 @@ class World:
             A_REGISTRATION: lambda: registration().registration_id,
             A_TOKEN: lambda: str(self.buy(product)["registration_token"]),
             AN_OUTBOX_ITEM: outbox_item,
-            A_NOTIFICATION: lambda: str(
-                self.ask("notifications", "GET", "/v1/notifications?limit=1")["items"][0]["notification_id"]
-            ),
+            A_WEBHOOK_ENDPOINT: self.webhook_endpoint,
+            A_WEBHOOK_DELIVERY: delivery,
+            A_WEBHOOK_REPLAY: self.webhook_replay,
+            A_RECONCILIATION: self.reconciliation_id,
+            A_NOTIFICATION: notification,
+            A_DEAD_LETTER: self.dead_letter,
         }
 
     def never_seen(self, operation: Operation) -> list[int]:
@@ -520,8 +731,12 @@ def make_known(case: schemathesis.Case) -> None:
     for part in ("path_parameters", "query"):
         values = dict(getattr(case, part) or {})
         known = {name: KNOWN[name] for name in KNOWN.keys() & values.keys() if _hits(values[name])}
+        if "replay_id" in known:
+            known["endpoint_id"] = A_WEBHOOK_ENDPOINT  # a replay is found at its own endpoint only
         if known:
             setattr(case, part, values | known)
+    if operation_id(case) == "redrive_dead_letters" and _hits(case.body):
+        case.body = {"dead_letter_ids": [A_DEAD_LETTER]}
     if isinstance(case.body, dict):
         known = {name: A_TOKEN for name in TOKENS & case.body.keys() if _hits(case.body[name])}
         case.body = case.body | known

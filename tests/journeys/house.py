@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes, policy
@@ -196,15 +196,60 @@ class House:
     def amend(self, buyer: Buyer, **terms: Any) -> None:
         self._simulator("POST", f"/agreements/{buyer.agreement_id}/amend", terms)
 
+    def succeed(self, action: str, buyer: Buyer, **terms: Any) -> Buyer:
+        """Another agreement takes the place of a buyer's, with a licence of its own; no news has come due.
+
+        Args:
+            action: `renew` or `replace`.
+            buyer: of a private offer with a term, or of a contract.
+            terms: members of the simulator's action.
+        """
+        old = self._simulator("POST", f"/agreements/{buyer.agreement_id}/{action}", terms)
+        new = self._simulator("GET", f"/agreements/{old['next_agreement_id']}")
+        return replace(
+            buyer,
+            agreement_id=new["agreement_id"],
+            subscription_id=derived_id(re.split("[:/]", new["license_arn"])[-1]),
+            identity={"license_arn": new["license_arn"]},
+            token="",
+            used={},
+        )
+
     def cancel(self, buyer: Buyer) -> None:
         self._simulator("POST", f"/agreements/{buyer.agreement_id}/cancel")
+
+    def act(self, buyer: Buyer, action: str, **terms: Any) -> dict[str, Any]:
+        """Anything else that can become of an agreement, of the simulator's kinds; how AWS has it then."""
+        path = f"/agreements/{buyer.agreement_id}/{action}"
+        return dict(self._simulator("POST", path, terms))
+
+    def lose_news(self, buyer: Buyer, count: int = 1000) -> None:
+        """AWS's next so many news of a purchase never come."""
+        self._simulator("PUT", "/news-delivery", {"agreement_id": buyer.agreement_id, "drop": count})
+
+    def news_goes(self, **roads: Any) -> dict[str, Any]:
+        """The roads by HTTPS that AWS's news takes from now on; none: the queues again, and only these."""
+        return dict(self._simulator("PUT", "/https-delivery", roads))
+
+    def sign_news(self, version: str) -> None:
+        """The version of SNS's signature from now on."""
+        self._simulator("PUT", "/sns", {"signature_version": version})
+
+    def news(self, buyer: Buyer) -> list[dict[str, Any]]:
+        """AWS's news of a purchase, by its due moment."""
+        found = self._simulator("GET", "/news")["news"]
+        return [one for one in found if one["agreement_id"] == buyer.agreement_id]
 
     def hold_news(self, buyer: Buyer) -> None:
         """AWS keeps the news of a purchase to itself for now."""
         self._simulator("PUT", "/news-delivery", {"agreement_id": buyer.agreement_id, "delay_seconds": 1e7})
 
-    def let_news_go(self, buyer: Buyer) -> None:
+    def hold_no_news(self, buyer: Buyer) -> None:
+        """What was kept back goes out now."""
         self._simulator("PUT", "/news-delivery", {"agreement_id": buyer.agreement_id})
+
+    def let_news_go(self, buyer: Buyer) -> None:
+        self.hold_no_news(buyer)
         self.advance(UNTIL_ACTIVE)
 
     def aws_fails(self, kind: str, operation: str, **more: Any) -> None:
@@ -444,6 +489,25 @@ class House:
         )
         assert answer.status_code == 200, f"{path} {query} answered {answer.status_code}: {answer.text}"
         return answer.json()
+
+    def operate(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, expect: int = 200
+    ) -> dict[str, Any]:
+        """What an operator of notifications does."""
+        url = self.stack.urls["notifications-web"] + path
+        answer = self.http.request(method, url, json=body, headers=self.keys["notifications"])
+        assert answer.status_code == expect, f"{method} {path} answered {answer.status_code}: {answer.text}"
+        return dict(answer.json()) if answer.content else {}
+
+    def listed(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        """All pages of a list of notifications'."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.ask("notifications", path, limit=100, **query)
+            found += page["items"]
+            if page["next_cursor"] is None:
+                return found
+            query["cursor"] = page["next_cursor"]
 
     def until(self, holds: Callable[[], T], what: str, seconds: float = PATIENCE_SECONDS) -> T:
         """Waits for a condition; answers what made it true."""

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tools import compose_check
-from tools.stack import ROOT
+from tools.stack import LOCAL_SECRET, ROOT
 
 
 @pytest.fixture
@@ -18,6 +18,11 @@ def containers() -> dict[str, Any]:
 
 def test_both_files_say_the_same() -> None:
     assert compose_check.differences() == []
+
+
+def test_the_secret_of_both_is_the_one_that_production_refuses(containers: dict[str, Any]) -> None:
+    for role in ("web", "worker"):
+        assert containers[f"notifications-{role}"]["environment"]["EVENTBRIDGE_SECRETS"] == LOCAL_SECRET
 
 
 def test_a_missing_process_is_named(containers: dict[str, Any]) -> None:

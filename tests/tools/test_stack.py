@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 
 from tools.processes import Guard, Process
-from tools.stack import PORTS, ROOT, Stack, StackError, call, free_port, procfile
+from tools.stack import LOCAL_SECRET, PORTS, ROOT, Stack, StackError, call, free_port, procfile
 
 PATIENCE = 30.0
 # A program with a child, as gunicorn has workers; both write their process id and then do nothing.
@@ -152,6 +152,34 @@ def test_services_meet_the_engine_through_the_fault_proxy_and_the_simulator_does
     for name in ("DYNAMODB", "SQS", "SNS"):
         assert service[f"AWS_ENDPOINT_URL_{name}"] == stack.urls["fault-proxy"]
         assert simulator[f"AWS_ENDPOINT_URL_{name}"] == stack.urls["engine"]
+
+
+@pytest.mark.parametrize(
+    ("name", "local", "why"),
+    [
+        ("EVENTBRIDGE_SECRETS", LOCAL_SECRET, "EVENTBRIDGE_SECRETS has the one for local use"),
+        ("WEBHOOKS_ALLOW_INSIDE", "true", "WEBHOOKS_ALLOW_INSIDE is true"),
+        # Not set here: what stands for it then is everybody's too.
+        ("WEBHOOK_KEY", None, "WEBHOOK_KEY is not set"),
+    ],
+)
+def test_what_is_good_for_a_desk_is_refused_in_production(
+    name: str, local: str | None, why: str, tmp_path: Path
+) -> None:
+    assert Stack(tmp_path).environment_of("notifications-web").get(name) == local
+    safe = {"PATH": os.environ["PATH"], "ENVIRONMENT": "production", "WEBHOOK_KEY": "x" * 40}
+    variables = {key: value for key, value in (safe | {name: local}).items() if value is not None}
+    done = subprocess.run(
+        [ROOT / ".venv/notifications/bin/python", "-m", "notifications", "web"],
+        env=variables,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert f"{why}, but ENVIRONMENT is production" in done.stdout + done.stderr
 
 
 def test_registration_signs_buyers_in_at_the_provider_of_its_stack(tmp_path: Path) -> None:
