@@ -24,7 +24,8 @@ from tests.contract.world import (
 
 # schemathesis.toml does not reach a state machine: these stand for its `[generation]` and `max-steps`.
 BOUNDS = settings(
-    max_examples=DEPTH.examples or 8,
+    # One is a walk of many requests.
+    max_examples=min(DEPTH.examples or 8, 100),
     stateful_step_count=LONGEST_WALK,
     deadline=None,
     database=None,

@@ -124,7 +124,8 @@ class Buyer:
         return str(self.purchase["agreement_id"])
 
 
-@dataclass
+# Hypothesis shows what a test was given, and warns when that is long; all that this world has seen would be.
+@dataclass(repr=False)
 class World:
     """The running stack, its inhabitants, and which answers were seen."""
 

@@ -225,7 +225,7 @@ SCENES = {
 @pytest.mark.parametrize("scene", SCENES)
 @settings(
     derandomize=not DEEP,
-    max_examples=5_000 if DEEP else 300,
+    max_examples=5_000 if DEEP else 150,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
