@@ -112,6 +112,7 @@ def test_landing_again_changes_nothing(
     assert first.submit(buyer.email).status_code in DONE
     # The letter leaves a mark with the claim.
     house.until_written(buyer, "welcome")
+    house.until_answered(buyer)
     before = house.rows_of(buyer), house.subscription(buyer)
     assert len(before[0]) == 2
 
