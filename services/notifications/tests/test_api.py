@@ -9,7 +9,7 @@ from samples import action, after, cancelled_life, created, license_updated
 
 from chassis.contract import load_contract, operations
 from chassis.tables import encode_cursor
-from notifications.tables.listing import DAYS_AT_ONCE
+from notifications.tables.paging import DAYS_AT_ONCE
 
 MISSING = "sub_" + "a" * 26
 

@@ -1,13 +1,12 @@
 """What the API reads: single rows, and lists page by page."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
-from pynamodb.pagination import ResultIterator
 
 from chassis.tables import foreign_cursor
 from chassis.times import rfc3339
@@ -19,22 +18,7 @@ from notifications.tables.models import (
     MessagesOfSubject,
     SubscriptionRow,
 )
-
-Key = dict[str, Any]
-Read = Callable[[int, Key | None], ResultIterator[Any]]
-
-MOST_PAGES = 20
-"""A filter that few rows pass must not read a whole table in one request: after so many pages of DynamoDB the
-answer goes out as it is, and its cursor goes on from there."""
-
-DAYS_AT_ONCE = 31
-"""As above, for days on which nothing came."""
-
-
-@dataclass(frozen=True)
-class Page:
-    rows: list[Any]
-    next_key: Key | None
+from notifications.tables.paging import Key, Page, Read, all_of, check_key, day_of, read_days, read_rows
 
 
 def subscription(subscription_id: str) -> SubscriptionRow | None:
@@ -59,7 +43,7 @@ def subscriptions(filters: Mapping[str, str], limit: int, start: Key | None) -> 
         "customer_aws_account_id": SubscriptionRow.of_account,
     }
     by = next((name for name in indexes if name in filters), None)
-    condition = _all(SubscriptionRow, {name: value for name, value in filters.items() if name != by})
+    condition = all_of(SubscriptionRow, {name: value for name, value in filters.items() if name != by})
     if by is None:
         check_key(start, {"subscription_id": None})
         return read_rows(
@@ -109,7 +93,7 @@ class Wanted:
 
     def condition(self) -> Condition | None:
         asked = {"outcome": self.outcome, "name": self.name}
-        return _all(InboxRow, {name: value for name, value in asked.items() if value is not None})
+        return all_of(InboxRow, {name: value for name, value in asked.items() if value is not None})
 
     def times(self, index: Any) -> Condition | None:
         """Of an index whose range key is the time of receipt."""
@@ -154,33 +138,20 @@ def notifications(wanted: Wanted, limit: int, start: Key | None, today: date, re
     if start is not None:
         check_key(start, {"received_on": None} if len(start) == 1 else _key_of_a_day())
         wanted.check_place(start)
-        day = _day(start["received_on"]["S"])
+        day = day_of(start, "received_on")
     oldest = max(today - retention, after.date()) if after else today - retention
-    rows: list[Any] = []
-    key = start if start is not None and len(start) > 1 else None
-    for _ in range(DAYS_AT_ONCE):
-        if day < oldest:
-            return Page(rows, None)
-        on = day.isoformat()
-        page = read_rows(
-            lambda size, key: InboxRow.of_day.query(
-                on,  # noqa: B023 - called before the loop goes on
-                wanted.times(MessagesOfDay),
-                filter_condition=wanted.condition(),
-                scan_index_forward=False,
-                page_size=size,
-                last_evaluated_key=key,
-            ),
-            limit - len(rows),
-            key,
+
+    def read(on: str) -> Read:
+        return lambda size, key: InboxRow.of_day.query(
+            on,
+            wanted.times(MessagesOfDay),
+            filter_condition=wanted.condition(),
+            scan_index_forward=False,
+            page_size=size,
+            last_evaluated_key=key,
         )
-        rows += page.rows
-        if page.next_key is not None:
-            return Page(rows, page.next_key)
-        key, day = None, day - timedelta(days=1)
-        if len(rows) == limit:
-            break
-    return Page(rows, {"received_on": {"S": day.isoformat()}} if day >= oldest else None)
+
+    return read_days("received_on", read, day, oldest, limit, start)
 
 
 def history(subscription_id: str, limit: int, start: Key | None) -> Page:
@@ -201,50 +172,5 @@ def _subject(row: SubscriptionRow) -> str:
     return row.agreement_id or ""
 
 
-def read_rows(read: Read, limit: int, key: Key | None) -> Page:
-    """Up to `limit` rows. Each page asks for no more rows than are still wanted, so none is read and thrown
-    away."""
-    rows: list[Any] = []
-    for _ in range(MOST_PAGES):
-        results = read(limit - len(rows), key)
-        rows += _one_page(results)
-        key = results.page_iter.last_evaluated_key
-        if key is None or len(rows) == limit:
-            break
-    return Page(rows, key)
-
-
-def _one_page(results: ResultIterator[Any]) -> list[Any]:
-    page = next(results.page_iter)
-    return [results._map_fn(item) for item in page["Items"]]  # type: ignore[misc]
-
-
-def _all(model: Any, values: Mapping[str, str]) -> Condition | None:
-    condition: Condition | None = None
-    for name, value in values.items():
-        equals = getattr(model, name) == value
-        condition = equals if condition is None else condition & equals
-    return condition
-
-
 def _key_of_a_day() -> dict[str, str | None]:
     return {"notification_id": None, "received_at": None, "received_on": None}
-
-
-def check_key(key: Key | None, shape: Mapping[str, str | None]) -> None:
-    """Refuse a cursor that this list, with these filters, did not give: DynamoDB would refuse its key, or
-    worse, go on somewhere else."""
-    if key is None:
-        return
-    if key.keys() != shape.keys() or any(
-        value.keys() != {"S"} or (wanted is not None and value["S"] != wanted) or len(value["S"]) > 1024
-        for value, wanted in ((key[name], wanted) for name, wanted in shape.items())
-    ):
-        raise foreign_cursor()
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise foreign_cursor() from None

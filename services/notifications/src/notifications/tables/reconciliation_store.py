@@ -10,8 +10,8 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 
 from notifications.reconciliations import Action, Difference, State, Step
-from notifications.tables.listing import Key, Page, check_key, read_rows
 from notifications.tables.models import DifferenceRow, ReconciliationRow, SubscriptionRow
+from notifications.tables.paging import Key, Page, check_key, read_rows
 from notifications.tables.store import Overtaken
 
 ROWS_AT_ONCE = 25
