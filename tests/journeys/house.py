@@ -325,6 +325,16 @@ class House:
         items = self.ask("registration", "/v1/outbox-items", limit=100)["items"]
         return [item for item in items if item["subscription_id"] == buyer.subscription_id]
 
+    def until_tried(self, buyer: Buyer, times: int) -> None:
+        """Waits until what a purchase set going was tried so often in vain, and nobody has it in hand: who does
+        has it for UNTIL_TAKEN_OVER, the first few pauses are shorter by far."""
+
+        def failed() -> bool:
+            soon = wire(self.now() + UNTIL_TAKEN_OVER / 2)
+            return any(one["attempts"] >= times and one["due_at"] < soon for one in self.waiting(buyer))
+
+        self.until(failed, f"try number {times}")
+
     def customer_signed_in_as(self, subject: str, *buyers: Buyer) -> dict[str, Any]:
         """Who signed in, if that is one customer, with all these purchases and no others."""
         identities = self.engine.rows("marketplane-identities")

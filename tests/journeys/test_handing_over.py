@@ -121,7 +121,7 @@ def test_while_the_back_end_is_down_the_buyer_waits_and_loses_nothing(
             house.until_status("active", buyer)
             house.until_all_is_heard(buyer)
         house.advance(NEXT_TRY)
-        house.until(lambda: house.waiting(buyer)[0]["attempts"] > 1, "the worker's try")
+        house.until_tried(buyer, 2)
         assert landing.is_waiting()
         assert house.customers_of(buyer) == []
     house.advance(NEXT_TRY)

@@ -74,7 +74,7 @@ def test_aws_does_not_take_it_at_first(aws: House, land: Land, failure: str) -> 
     assert landing.is_registered()
     aws.until(lambda: "welcome" in aws.letters(buyer), "the letter")
     aws.advance(NEXT_TRY)
-    aws.until(lambda: [one for one in aws.waiting(buyer) if one["attempts"] > 1], "another try")
+    aws.until_tried(buyer, 2)
     aws.aws_is_well()
     aws.advance(NEXT_TRY)
     assert_launched_once(aws, buyer)
