@@ -214,7 +214,10 @@ class World:
         # In the order in which one follows from the other, so that what was settled stays so.
         self._until("all news to be taken", lambda: not self._news_on_queue())
         self._until("all questions to be answered", lambda: not self._questions_due())
-        self._until("an empty outbox", lambda: not self.rows("notifications-outbox"))
+        self._until(
+            "everybody to be told",
+            lambda: not any("untold_since" in row for row in self.rows("notifications-log")),
+        )
         self._until("all webhooks", self._all_is_told)
         assert self._types_told() >= WEBHOOK_TYPES
         self._stop_listening()
@@ -256,10 +259,7 @@ class World:
 
     def _all_is_told(self) -> bool:
         """Whether no webhook is on its way, nor about to be."""
-        begun = any("fan_out_since" in row for row in self.rows("notifications-webhook-events"))
-        return not begun and not any(
-            row["state"] == "pending" for row in self.rows("notifications-webhook-deliveries")
-        )
+        return not any(row["state"] == "pending" for row in self.rows("notifications-webhook-deliveries"))
 
     def _stop_listening(self) -> None:
         path = f"/v1/webhook-endpoints/{self._hears}"

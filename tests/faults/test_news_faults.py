@@ -22,21 +22,23 @@ from tests.journeys.house import (
 )
 
 INBOX = "marketplane-notifications-inbox"
-FACTS = "marketplane-notifications-news"
-OUTBOX = "marketplane-notifications-outbox"
+LOG = "marketplane-notifications-log"
+EVENTS = "marketplane-notifications-webhook-events"
 ROWS = "marketplane-subscriptions"
 
 # The calls that the worker makes on the way of one message: name, operation, table or queue.
 READS = {
     "was it here before": ("GetItem", INBOX),
-    "what is known of its subject": ("Query", FACTS),
+    "what is known of its subject": ("Query", LOG),
     "what do the rows say": ("GetItem", ROWS),
-    "what is to be signalled": ("Scan", OUTBOX),
+    "what is to be told": ("Scan", LOG),
+    "what is told": ("BatchGetItem", LOG),
 }
 WRITES = {
-    "inbox, fact, row and outbox": ("TransactWriteItems", INBOX),
-    "the signal": ("SendMessage", SIGNALS_QUEUE),
-    "the outbox is cleared": ("DeleteItem", OUTBOX),
+    "message, log entry and row": ("TransactWriteItems", INBOX),
+    "the signal": ("SendMessageBatch", SIGNALS_QUEUE),
+    "the event is kept": ("PutItem", EVENTS),
+    "the mark is removed": ("UpdateItem", LOG),
     "news is received": ("ReceiveMessage", NEWS_QUEUE),
     "news is deleted": ("DeleteMessageBatch", NEWS_QUEUE),
 }
@@ -86,11 +88,12 @@ def assert_applied_once(house: FaultyHouse, buyer: Buyer, pieces: int) -> None:
     """All news of a buyer is in the books once, signalled, and off the queue."""
     for queue in (NEWS_QUEUE, SIGNALS_QUEUE):
         house.until(lambda queue=queue: house.engine.queue(queue).depth() == 0, f"an empty {queue}")
-    house.until(lambda: house.engine.rows(OUTBOX) == [], "an empty outbox")
+    house.until(house.all_told, "everybody to be told")
     subject = subject_of(buyer)
-    facts = [row for row in house.engine.rows(FACTS) if row["subject"] == subject]
-    assert sorted(int(fact["number"]) for fact in facts) == list(range(1, pieces + 1))
-    assert len({fact["notification_id"] for fact in facts}) == pieces
+    log = [row for row in house.engine.rows(LOG) if row["subject"] == subject]
+    assert sorted(int(row["number"]) for row in log) == list(range(1, len(log) + 1))
+    facts = [row for row in log if "notification_id" in row]
+    assert len({fact["notification_id"] for fact in facts}) == len(facts) == pieces
     kept = [row for row in house.engine.rows(INBOX) if row.get("subject") == subject]
     assert {row["notification_id"] for row in kept} == {fact["notification_id"] for fact in facts}
     for queue in (NEWS_QUEUE, SIGNALS_QUEUE):
@@ -129,13 +132,14 @@ def test_news_is_applied_once_whatever_fails(house: FaultyHouse, case: str) -> N
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_the_end_of_the_last_hour_whatever_fails(house: FaultyHouse, generation: str, failure: str) -> None:
-    """For concurrent agreements no message announces it: the sweep ends them, row and signal in one act."""
+    """For concurrent agreements no message announces it: the sweep ends them, row and log entry in one
+    act."""
     house.rest("notifications-worker")
     buyer = house.buy_active(generation)
     house.cancel(buyer)
     house.advance(UNTIL_ENDING)
     house.until_status("ending", buyer)
-    house.until(lambda: house.engine.rows(OUTBOX) == [], "an empty outbox")
+    house.until(house.all_told, "everybody to be told")
     signals_of(house, buyer)
     kind, count = FAILURES[failure]
     house.fail("error_before", "Scan", ROWS, count=ATTEMPTS)

@@ -37,9 +37,9 @@ HELD_SECONDS = 15
 # What the worker does from a message to the seller's systems: operation, table or queue, how many pass first.
 STEPS = {
     "a message is applied": ("TransactWriteItems", TABLES, 0),
-    "a signal is sent": ("SendMessage", SIGNALS_QUEUE, 0),
+    "a signal is sent": ("SendMessageBatch", SIGNALS_QUEUE, 0),
     "messages are deleted": ("DeleteMessageBatch", NEWS_QUEUE, 0),
-    "an event's mark is removed": ("UpdateItem", f"{TABLES}webhook-events", 0),
+    "an entry's mark is removed": ("UpdateItem", f"{TABLES}log", 0),
     "a delivery is claimed": ("PutItem", f"{TABLES}webhook-deliveries", 1),
     "a delivery is concluded": ("PutItem", f"{TABLES}webhook-deliveries", 2),
 }

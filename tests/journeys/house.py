@@ -317,8 +317,11 @@ class House:
         agreements AWS is asked once they are active, and its answer is signalled too."""
         self.until_answered(*buyers)
         signals = self.engine.queue(REGISTRATION_SIGNALS_QUEUE)
-        outbox = "marketplane-notifications-outbox"
-        self.until(lambda: not self.engine.rows(outbox) and signals.depth() == 0, "the signals to be taken")
+        self.until(lambda: self.all_told() and signals.depth() == 0, "the signals to be taken")
+
+    def all_told(self) -> bool:
+        """Whether notifications has told everybody of everything that it knows."""
+        return not any("untold_since" in row for row in self.engine.rows("marketplane-notifications-log"))
 
     def waiting(self, buyer: Buyer) -> list[dict[str, Any]]:
         """What a purchase has set going and is not done yet, as operators see it."""

@@ -84,7 +84,7 @@ def test_a_lost_signal_costs_time_but_no_letter(house: House, land: Land, genera
         house.advance(UNTIL_ACTIVE)
         house.until_status("active", buyer)
         signals = house.engine.queue(REGISTRATION_SIGNALS_QUEUE)
-        house.until(lambda: not house.engine.rows("marketplane-notifications-outbox"), "all signals to leave")
+        house.until(house.all_told, "all signals to leave")
         assert signals.depth() > 0
         signals.purge()
         assert signals.depth() == 0

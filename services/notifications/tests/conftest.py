@@ -15,24 +15,24 @@ from played_aws import PlayedAws
 from played_sns import PlayedSns
 
 from chassis.clock import FrozenClock
-from chassis.outbox import relay_once
 from chassis.queues import Message, Queue, create_queue_with_dlq, handle_batch
 from notifications.app import build_web, build_worker, create_local, key_ring
+from notifications.history import Happening
 from notifications.marketplace import Marketplace
+from notifications.queues import SignalQueue
 from notifications.settings import Settings
-from notifications.tables.models import (
-    TABLES,
-    HistoryRow,
-    InboxRow,
-    NewsRow,
-    NotificationsKey,
-    SignalOutbox,
-    SubscriptionRow,
-)
+from notifications.subject_log import LogEntry, history_of
+from notifications.tables.log_rows import log_entry
+from notifications.tables.models import TABLES, InboxRow, LogRow, NotificationsKey, SubscriptionRow
 from notifications.tables.reconciliation_store import ReconciliationStore
+from notifications.tables.rows import published
+from notifications.tables.telling_store import TellingStore
+from notifications.tables.webhook_store import WebhookStore
 from notifications.worker.applying import Worker
 from notifications.worker.asking import Asker
 from notifications.worker.reconciling import Reconciler
+from notifications.worker.telling import Teller
+from notifications.worker.webhooks import FanOut
 
 pytest_plugins = ["chassis.testing"]
 
@@ -85,9 +85,23 @@ class World:
         store = ReconciliationStore(timedelta(days=800))
         return Reconciler(store, worker, self.marketplace, old.schedule, self.clock)
 
+    @classmethod
+    def history(cls, subscription_id: str = samples.CONCURRENT_ID) -> list[Happening]:
+        """The oldest first."""
+        log = cls.log(published(cls.row(subscription_id)).subscription.subject)
+        return history_of(log, subscription_id)[::-1]
+
     @staticmethod
-    def history(subscription_id: str = samples.CONCURRENT_ID) -> list[HistoryRow]:
-        return list(HistoryRow.query(subscription_id, consistent_read=True))
+    def log(subject: str = "agmt-EXAMPLE") -> list[LogEntry]:
+        return [log_entry(row) for row in LogRow.query(subject, consistent_read=True)]
+
+    def another_fan_out(self) -> FanOut:
+        return FanOut(WebhookStore(timedelta(days=30)), self.clock, TellingStore())
+
+    def another_teller(self, **changes: Any) -> Teller:
+        queues = [SignalQueue(self.sqs, name) for name in self.settings.signal_queue_names]
+        values: dict[str, Any] = {"store": TellingStore(), "queues": queues} | changes
+        return Teller(**{"fan_out": self.assembled.fan_out, "clock": self.clock} | values)
 
     def another_asker(self, marketplace: Marketplace | None = None) -> Asker:
         old = self.assembled.worker
@@ -108,8 +122,9 @@ class World:
             message = Message(id=f"sqs-{number}", body=body, receipt="r", sent_at=samples.T0)
             (worker or self.worker).handle(message)
 
-    def relay(self) -> None:
-        relay_once(SignalOutbox, lambda name: Queue(self.sqs, name))
+    def tell(self) -> int:
+        """One round of a teller that has just begun. Returns how many entries it told everybody of."""
+        return self.another_teller().tell()
 
     def signals(self, queue: str = SIGNALS) -> list[dict[str, Any]]:
         """What lies on a signal queue; it is gone after."""
@@ -127,16 +142,22 @@ class World:
     def row(subscription_id: str = samples.CONCURRENT_ID) -> SubscriptionRow:
         return SubscriptionRow.get(subscription_id, consistent_read=True)
 
+    @classmethod
+    def rows_of(cls, agreement_id: str) -> list[SubscriptionRow]:
+        return [cls.row(row.subscription_id) for row in SubscriptionRow.of_agreement.query(agreement_id)]
+
     @staticmethod
     def inbox(notification_id: str) -> InboxRow:
         return InboxRow.get(notification_id, consistent_read=True)
 
     @staticmethod
     def counts() -> dict[str, int]:
-        return {
+        """How many rows there are, and how many entries bear a mark."""
+        rows = {
             model.__name__: len(list(model.scan(consistent_read=True)))
-            for model in (InboxRow, NewsRow, SubscriptionRow, SignalOutbox)
+            for model in (InboxRow, LogRow, SubscriptionRow)
         }
+        return rows | {"untold": len(TellingStore().marks())}
 
     @cached_property
     def client(self) -> Any:

@@ -35,7 +35,7 @@ def sold(world: World, subscription_id: str = samples.CONCURRENT_ID) -> list[tup
 
 
 def signal_types(world: World) -> list[str]:
-    world.relay()
+    world.tell()
     return [signal["type"] for signal in world.signals()]
 
 
@@ -253,7 +253,7 @@ def test_killed_between_the_answer_and_the_write(
     assert (sold(world), world.row().version) == ([("seats", "20")], 2)
 
 
-def test_killed_after_the_write_before_the_relay(world: World) -> None:
+def test_killed_after_the_write_before_anybody_is_told(world: World) -> None:
     world.aws.sells(entitlement("seats", 20))
     world.apply(contract_updated(after(0), "e1"))
     world.asker.ask_what_is_due()
@@ -433,7 +433,7 @@ def test_the_other_queue_hears_of_answers_too(world: World) -> None:
     world.aws.sells(entitlement("seats", 20))
     world.apply(contract_updated(after(0), "e1"))
     world.asker.ask_what_is_due()
-    world.relay()
+    world.tell()
     for queue in (SIGNALS, "test-other-signals"):
         assert [(one["type"], one["version"]) for one in world.signals(queue)] == [
             ("subscription.activated", 1),

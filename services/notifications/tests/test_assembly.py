@@ -112,9 +112,8 @@ def test_the_loops_carry_a_message_from_queue_to_signal(world: World) -> None:
         "news-2",
         "questions",
         "reconciliations",
-        "relay",
         "sweep",
-        "webhook-fan-out",
+        "teller",
         "webhook-replays",
         "webhook-sender",
     ]

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 import samples
-from conftest import SIGNALS, World
+from conftest import World
 from samples import action, after, cancelled_life, created, deprovisioned, ended, license_updated
 
-from chassis.queues import Message, Queue, handle_batch
+from chassis.queues import Message, handle_batch
 from notifications.changes import Outcome
+from notifications.inbox import Entry
 from notifications.renewals import join
-from notifications.tables.models import NewsRow, SignalOutbox
+from notifications.subject_log import entries_of_news
+from notifications.tables.models import LogRow
 from notifications.tables.rows import published
 from notifications.tables.store import AlreadyReceived, Decision, Overtaken
+from notifications.tables.webhook_rows import shown
 
 
 def test_killed_after_the_transaction_before_the_message_is_deleted(
@@ -54,37 +57,13 @@ def test_killed_before_the_transaction(
     assert world.row().status == "ending"
 
 
-def test_killed_after_the_transaction_before_the_relay(world: World) -> None:
+def test_killed_after_the_transaction_before_anybody_is_told(world: World) -> None:
     world.apply(*cancelled_life()[:2])
     assert world.signals() == []
-    # The next process finds the signal in the outbox.
-    world.relay()
+    # The next process finds the mark.
+    world.tell()
     assert [signal["type"] for signal in world.signals()] == ["subscription.activated"]
-    assert world.counts()["SignalOutbox"] == 0
-
-
-def test_killed_in_the_relay_after_sending(
-    world: World, monkeypatch: pytest.MonkeyPatch, crash: Callable[..., Any]
-) -> None:
-    world.apply(*cancelled_life()[:2])
-    with monkeypatch.context() as killed:
-        killed.setattr(SignalOutbox, "delete", crash)
-        with pytest.raises(KeyboardInterrupt):
-            world.relay()
-    world.relay()
-    signals = world.signals()
-    # A signal may go out twice, never not at all; both copies are the same one.
-    assert len(signals) in (1, 2)
-    assert len({signal["id"] for signal in signals}) == 1
-
-
-def test_a_signal_queue_that_is_away_holds_up_no_other(world: World) -> None:
-    world.apply(*cancelled_life()[:2])
-    world.sqs.delete_queue(QueueUrl=Queue(world.sqs, "test-other-signals").url)
-    with pytest.raises(Exception, match=r"NonExistentQueue|does not exist"):
-        world.relay()
-    assert len(world.signals(SIGNALS)) == 1
-    assert world.counts()["SignalOutbox"] == 1
+    assert world.counts()["untold"] == 0
 
 
 def test_a_poison_message_goes_to_the_dead_letters_whole_and_harms_no_other(world: World) -> None:
@@ -112,7 +91,7 @@ def test_a_table_that_is_away_leaves_the_message_on_the_queue(
 ) -> None:
     world.send(cancelled_life()[1])
     with monkeypatch.context() as away:
-        away.setattr(NewsRow.Meta, "table_name", "not-there")
+        away.setattr(LogRow.Meta, "table_name", "not-there")
         (message,) = world.queue.receive(wait_seconds=0)
         handle_batch(world.queue, [message], world.worker.handle)
     assert set(world.counts().values()) == {0}
@@ -142,7 +121,7 @@ def test_two_workers_apply_the_same_news(world: World, round_: int) -> None:
     first, second = world.another_worker(), world.another_worker()
     for body in cancelled_life():
         together(partial(world.apply, body, worker=first), partial(world.apply, body, worker=second))
-    assert world.counts() == {"InboxRow": 4, "NewsRow": 4, "SubscriptionRow": 1, "SignalOutbox": 6}
+    assert world.counts() == {"InboxRow": 4, "LogRow": 4, "SubscriptionRow": 1, "untold": 3}
     assert (world.row().status, world.row().version) == ("ending", 3)
 
 
@@ -156,7 +135,7 @@ def test_four_workers_apply_different_news_of_one_subject(world: World, round_: 
     assert (row.status, row.access, row.end_reason) == ("ending", "denied", "CANCELLED")
     assert (row.active_since, row.ended_at) == (after(61), after(95))
     assert row.meter_until == after(hours=1, seconds=126)
-    assert sorted(fact.number for fact in NewsRow.query("agmt-EXAMPLE")) == [1, 2, 3, 4]
+    assert [entry.number for entry in world.log()] == [1, 2, 3, 4]
 
 
 def test_a_worker_that_was_overtaken_decides_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,18 +178,22 @@ def test_the_transaction_itself_refuses_a_doubled_message(
     assert world.counts() == counts
 
 
+def as_first(body: str) -> tuple[Entry, Decision]:
+    """A message, as who saw an empty log decides on it."""
+    entry, news = samples.entry_of(body), samples.news_of(body)
+    joined = join(news, lambda _subject: ([], 0))
+    entries = entries_of_news(news, entry.name, joined, {}, None, after(0), shown)
+    return entry, Decision(Outcome.WAITING, entries=list(entries))
+
+
 def test_refusals_have_names(world: World) -> None:
     store = world.worker.store
-    entry = samples.entry_of(created(after(0), "e1"))
-    first = Decision(Outcome.WAITING, join(samples.news_of(entry.body), lambda _subject: []))
+    entry, first = as_first(created(after(0), "e1"))
     store.take(entry, first, after(0))
     with pytest.raises(AlreadyReceived):
         store.take(entry, first, after(0))
-    other = samples.entry_of(deprovisioned(after(9), "e2"))
     with pytest.raises(Overtaken):
-        store.take(
-            other, Decision(Outcome.WAITING, join(samples.news_of(other.body), lambda _: [])), after(0)
-        )
+        store.take(*as_first(deprovisioned(after(9), "e2")), after(0))
 
 
 def test_the_same_message_of_sqs_twice_by_raw_delivery(world: World) -> None:

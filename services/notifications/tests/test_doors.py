@@ -77,7 +77,7 @@ def test_a_message_that_came_by_the_queue_too_counts_once(world: World) -> None:
     world.send(as_body(post).decode())
     post_sns(world, post)
     world.work_off()
-    assert world.counts()["NewsRow"] == 1
+    assert world.counts()["LogRow"] == 1
 
 
 @pytest.mark.parametrize("member", ["Message", "MessageId", "Timestamp", "TopicArn", "Type"])

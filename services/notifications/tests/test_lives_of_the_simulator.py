@@ -81,7 +81,7 @@ class Books:
         if news.notification_id in self.seen:
             return
         self.seen.add(news.notification_id)
-        joined = join(news, lambda subject: list(self.facts.get(subject, [])))
+        joined = join(news, lambda subject: (list(self.facts.get(subject, [])), 0))
         for subject in joined.changed_subjects():
             self.facts[subject] = joined.facts[subject]
             self._write(fold(self.facts[subject], now), now)

@@ -76,7 +76,7 @@ def test_the_published_row_and_its_signals_fit_their_schemas(world: World, life:
     world.worker.sweep(world.clock.now())
     (row,) = raw_rows()
     check(row, "tables/subscriptions.schema.json")
-    world.relay()
+    world.tell()
     signals = world.signals()
     assert [signal["version"] for signal in signals] == list(range(1, row["version"] + 1))
     for signal in signals:
@@ -119,7 +119,7 @@ def test_the_row_fits_its_schema_with_all_that_aws_answers(world: World, generat
     (row,) = raw_rows()
     check(row, "tables/subscriptions.schema.json")
     assert row["entitlements"] == []
-    world.relay()
+    world.tell()
     signals = world.signals()
     assert [signal["version"] for signal in signals] == [1, 2, 3]
     for signal in signals:

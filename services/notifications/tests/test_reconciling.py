@@ -108,7 +108,7 @@ def test_a_purchase_that_we_never_heard_of(world: World, reconciling: Reconcilin
     ids = ["reconciliation:agmt-EXAMPLE:created", "reconciliation:agmt-EXAMPLE:licensed"]
     assert difference["notification_ids"] == ids
     assert [world.inbox(one).door for one in ids] == ["reconciliation"] * 2
-    world.relay()
+    world.tell()
     assert [signal["type"] for signal in world.signals()] == ["subscription.activated"]
     # Its page in our own API is there.
     headers = world.key("operator")
@@ -329,7 +329,7 @@ def test_killed_at_any_step_it_goes_on(
     }
     assert world.row().status == "active"
     assert world.row(of_license(samples.ARN_2)).status == "ending"
-    assert world.counts()["NewsRow"] == 4
+    assert world.counts()["LogRow"] == 4
 
 
 def test_two_workers_take_the_same_step(world: World, reconciling: Reconciling) -> None:

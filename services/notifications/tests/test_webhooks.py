@@ -1,6 +1,5 @@
 """What happens reaches the seller's systems: signed, as the contract says, until they have taken it."""
 
-import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Event
@@ -17,6 +16,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from chassis.contract import load_contract, named_schema
 from chassis.validation import compile_schema, mistakes
 from notifications.tables.models import SubscriptionRow
+from notifications.tables.telling_store import TellingStore
 from notifications.tables.webhook_models import WebhookDeliveryRow, WebhookEventRow
 from notifications.tables.webhook_store import WebhookStore
 from notifications.webhook_addresses import AddressPolicy
@@ -41,7 +41,7 @@ class House:
         self.clock = world.clock
         self.store = WebhookStore(A_MONTH)
         self.secrets = Secrets(world.settings.webhook_keys)
-        self.fan_out = FanOut(self.store, self.clock)
+        self.fan_out = FanOut(self.store, self.clock, TellingStore())
         self.sender = self.another_sender()
 
     def another_sender(self, **changes: Any) -> Sender:
@@ -70,9 +70,12 @@ class House:
         """Try all that is due, one after the other."""
         return [done for one in self.due() if (done := self.sender.attempt(one))]
 
+    def make_deliveries(self) -> int:
+        return self.world.another_teller(fan_out=self.fan_out).tell()
+
     def tell(self) -> list[Delivery]:
         """All of it: fan out, and try."""
-        self.fan_out.fan_out()
+        self.make_deliveries()
         return self.send()
 
     @staticmethod
@@ -244,8 +247,8 @@ def test_without_endpoints_events_wait_for_nobody_and_can_be_replayed(
     house: House, receiver: Receiver
 ) -> None:
     house.world.apply(*cancelled_life()[:2])
-    assert house.fan_out.fan_out() == 1
-    assert house.fan_out.fan_out() == 0
+    assert house.make_deliveries() == 1
+    assert house.make_deliveries() == 0
     late, _ = house.endpoint(receiver.url)
     assert house.tell() == []
     begun = house.replay(late, after(-60), after(60))
@@ -302,7 +305,7 @@ def test_secrets_are_sealed_and_the_key_can_be_replaced(house: House, receiver: 
         Secrets([new_key]).sign(endpoint.signing(house.clock.now()), "evt_1", datetime.now(UTC), "{}")
 
     house.world.apply(*cancelled_life()[:2])
-    house.fan_out.fan_out()
+    house.make_deliveries()
     (due,) = house.due()
     with pytest.raises(SecretNotOpened):  # a fault of ours uses up no try, and is tried again
         house.another_sender(secrets=Secrets([new_key])).attempt(due)
@@ -360,7 +363,7 @@ def test_delays_grow_by_chance_and_by_the_receiver_s_wish(house: House, receiver
     house.endpoint(receiver.url)
     receiver.answers(503, Retry_After="600")
     house.world.apply(*cancelled_life()[:2])
-    house.fan_out.fan_out()
+    house.make_deliveries()
     (due,) = house.due()
     waits = []
     for chance, wish in [(1.0, "0"), (0.5, "600"), (0.0, "99999999"), (0.0, "soon")]:
@@ -382,7 +385,7 @@ def test_gone_disables_the_endpoint(house: House, receiver: Receiver) -> None:
     endpoint, _ = house.endpoint(receiver.url)
     receiver.answers(410)
     house.world.apply(*cancelled_life()[:3])
-    house.fan_out.fan_out()
+    house.make_deliveries()
     first, second = house.due()
     done = house.sender.attempt(first)
     assert done is not None
@@ -405,7 +408,7 @@ def test_gone_disables_the_endpoint(house: House, receiver: Receiver) -> None:
 def test_what_was_to_be_sent_to_a_deleted_endpoint_is_dead(house: House, receiver: Receiver) -> None:
     endpoint, _ = house.endpoint(receiver.url)
     house.world.apply(*cancelled_life()[:2])
-    house.fan_out.fan_out()
+    house.make_deliveries()
     (due,) = house.due()
     alter(house.store, endpoint.endpoint_id, None, lambda one: one.deleted(house.clock.now()))
     assert house.sender.attempt(due) is None
@@ -424,7 +427,7 @@ def test_what_was_to_be_sent_to_a_deleted_endpoint_is_dead(house: House, receive
 def test_an_event_that_is_not_kept_any_more(house: House, receiver: Receiver) -> None:
     house.endpoint(receiver.url)
     house.world.apply(*cancelled_life()[:2])
-    house.fan_out.fan_out()
+    house.make_deliveries()
     for row in WebhookEventRow.scan():
         row.delete()
     (done,) = house.send()
@@ -435,7 +438,7 @@ def test_an_address_that_turned_inside_is_not_spoken_to(house: House, receiver: 
     """It is tried again: DNS may be mended."""
     house.endpoint(receiver.url.replace("http://127.0.0.1", "https://hooks.seller.example"))
     house.world.apply(*cancelled_life()[:2])
-    house.fan_out.fan_out()
+    house.make_deliveries()
     call = WebhookCall(AddressPolicy(), resolve=lambda _host, _port: ["169.254.169.254"])
     done = house.another_sender(call=call).attempt(house.due()[0])
     assert done is not None
@@ -454,7 +457,7 @@ def test_a_receiver_that_hangs_holds_up_no_other(house: House, receiver: Receive
             house.endpoint(hanging.url)
         house.endpoint(receiver.url)
         house.world.apply(*cancelled_life())
-        house.fan_out.fan_out()
+        house.make_deliveries()
         arrived = Event()
         receiver.before_answering = lambda: arrived.set() if len(receiver.received) == 3 else None
         lanes: dict[str, _Lane] = {}
@@ -472,19 +475,6 @@ def test_a_receiver_that_hangs_holds_up_no_other(house: House, receiver: Receive
         assert len(hanging.received) == 9
 
 
-def test_an_event_that_cannot_be_read_holds_up_no_other(house: House, receiver: Receiver) -> None:
-    house.endpoint(receiver.url)
-    for number in range(3):
-        agreement = {"id": f"agmt-{number}"}
-        license = {"arn": f"arn:aws:license-manager::1:license:l-{number}"}
-        house.world.apply(license_updated(after(0), f"e-{number}", agreement=agreement, license=license))
-    broken, *_ = WebhookEventRow.scan()
-    broken.update([WebhookEventRow.body.set(b"not ours")])
-    with pytest.raises(zlib.error):
-        house.fan_out.fan_out()
-    assert len(house.send()) == 2
-
-
 def test_a_lane_without_an_endpoint_is_closed(house: House, receiver: Receiver) -> None:
     endpoint, _ = house.endpoint(receiver.url)
     lanes: dict[str, _Lane] = {}
@@ -500,7 +490,7 @@ def test_two_processes_do_not_send_the_same(house: House, receiver: Receiver) ->
 
     house.endpoint(receiver.url)
     house.world.apply(*cancelled_life()[:2])
-    house.fan_out.fan_out()
+    house.make_deliveries()
     (due,) = house.due()
     together = Barrier(4)
 
@@ -517,7 +507,7 @@ def test_sent_again_by_hand_while_a_try_is_under_way(house: House, receiver: Rec
     """That try is kept in the log, and decides nothing."""
     house.endpoint(receiver.url)
     house.world.apply(*cancelled_life()[:2])
-    house.fan_out.fan_out()
+    house.make_deliveries()
     (due,) = house.due()
 
     def by_hand() -> None:
@@ -552,7 +542,7 @@ def test_a_failure_of_ours_in_a_lane_is_logged_and_the_next_one_is_tried(house: 
 
 # -- killed --------------------------------------------------------------------------------------------------
 
-STEPS_OF_FAN_OUT = ["endpoints", "event", "create_delivery", "fanned_out"]
+STEPS_OF_FAN_OUT = ["endpoints", "keep_event", "create_delivery"]
 STEPS_OF_A_TRY = ["replace_delivery", "event", "delivery"]
 
 
@@ -567,7 +557,7 @@ def test_the_fan_out_killed_at_each_step(
     with monkeypatch.context() as killed:
         killed.setattr(house.store, step, _killed(getattr(house.store, step), after_it))
         with pytest.raises(KeyboardInterrupt):
-            house.fan_out.fan_out()
+            house.make_deliveries()
     house.tell()
     house.tell()
     assert sorted(receiver.types) == ["subscription.activated"] * 2 + ["subscription.ending"] * 2
@@ -587,7 +577,7 @@ def test_a_try_killed_at_each_step(
 ) -> None:
     endpoint, _ = house.endpoint(receiver.url)
     house.world.apply(*cancelled_life()[:2])
-    house.fan_out.fan_out()
+    house.make_deliveries()
     (due,) = house.due()
     if step == "the disabling":
         receiver.answers(410)
@@ -657,9 +647,9 @@ def _killed(step: Callable[..., Any], after_it: bool, nth: int = 1) -> Callable[
 def test_row_and_event_are_one_act(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that is refused leaves no event, and one that is written has one."""
     house.world.apply(cancelled_life()[0])
-    assert list(WebhookEventRow.scan(consistent_read=True)) == []
+    assert [one.events for one in house.world.log()] == [()]
     house.world.apply(*cancelled_life()[1:], *cancelled_life())
-    events = list(WebhookEventRow.scan(consistent_read=True))
+    events = [event for one in house.world.log() for event in one.events]
     assert len(events) == SubscriptionRow.get(samples.CONCURRENT_ID).version == 3
 
 
@@ -704,6 +694,9 @@ def test_many_events_of_one_hour_are_replayed_page_by_page(house: House, receive
         house.world.apply(license_updated(after(0), f"e-{number}", agreement=agreement, license=license))
     house.clock.advance(seconds=1)
     begun = house.replay(endpoint, after(0), after(1), "subscription.activated")
+    # What is not told yet is waited for: the replay would pass it over, and this endpoint never hear it.
+    assert house.fan_out.replay() == 0
+    house.make_deliveries()
     assert house.replay_to_the_end(begun).deliveries == 130
     assert len({row.event_id for row in house.deliveries()}) == 130
 

@@ -245,7 +245,7 @@ def test_the_log_of_deliveries(operator: Operator, house: House, receiver: Recei
             house.tell()
             house.clock.advance(days=1)
     house.world.apply(samples.action("subscribe-success", after(0), "m1"))
-    house.fan_out.fan_out()
+    house.make_deliveries()
 
     def listed(**filters: str) -> list[dict[str, Any]]:
         query = "&".join(f"{name}={value}" for name, value in {"limit": "2", **filters}.items())
@@ -334,7 +334,7 @@ def test_sent_again_by_hand(operator: Operator, house: House, receiver: Receiver
 
 def test_a_replay(operator: Operator, house: House, receiver: Receiver) -> None:
     house.world.apply(*cancelled_life())
-    house.fan_out.fan_out()
+    house.make_deliveries()
     new = made(operator, receiver.url)
     path = f"{ENDPOINTS}/{new['endpoint_id']}/replays"
     wish = {"from": "2026-08-20T14:00:00Z", "to": "2026-08-20T16:00:00Z"}

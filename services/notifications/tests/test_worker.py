@@ -1,4 +1,4 @@
-"""The worker against a real engine: what one message makes of inbox, facts, row and outbox."""
+"""The worker against a real engine: what one message makes of inbox, log and row."""
 
 import itertools
 import random
@@ -21,14 +21,14 @@ def test_the_recorded_life(world: World) -> None:
         if status:
             row = world.row()
             assert (row.status, row.version) == (status, version)
-    world.relay()
+    world.tell()
     assert [(signal["type"], signal["version"]) for signal in world.signals()] == [
         ("subscription.activated", 1),
         ("subscription.ending", 2),
         ("subscription.changed", 3),
     ]
     assert len(world.signals(OTHER_SIGNALS)) == 3
-    assert world.counts() == {"InboxRow": 4, "NewsRow": 4, "SubscriptionRow": 1, "SignalOutbox": 0}
+    assert world.counts() == {"InboxRow": 4, "LogRow": 4, "SubscriptionRow": 1, "untold": 0}
 
 
 def test_what_each_message_became(world: World) -> None:
@@ -72,7 +72,7 @@ def test_every_order_ends_in_the_same_row(world: World, seed: int) -> None:
         ]
         for position in order:
             world.apply(life[position])
-        (row,) = world.row().of_agreement.query(f"agmt-{number}")
+        (row,) = world.rows_of(f"agmt-{number}")
         subscription = published(row).subscription
         for name in ("status", "active_since", "ended_at", "end_reason", "meter_until", "changed_at"):
             assert getattr(subscription, name) == getattr(in_order, name)
@@ -116,7 +116,7 @@ def test_what_is_no_news_to_us_is_kept(world: World, body: str, outcome: str) ->
     world.apply(body)
     entry = world.inbox("x")
     assert (entry.outcome, entry.whole_body) == (outcome, body)
-    assert world.counts() == {"InboxRow": 1, "NewsRow": 0, "SubscriptionRow": 0, "SignalOutbox": 0}
+    assert world.counts() == {"InboxRow": 1, "LogRow": 0, "SubscriptionRow": 0, "untold": 0}
 
 
 def test_what_cannot_be_read_writes_nothing(world: World) -> None:
@@ -127,7 +127,7 @@ def test_what_cannot_be_read_writes_nothing(world: World) -> None:
 
 def test_the_sweep_ends_what_nothing_announces(world: World) -> None:
     world.apply(*cancelled_life(), action("subscribe-success", after(0), "m1"))
-    world.relay()
+    world.tell()
     world.signals()
     over = world.row().meter_until
 
@@ -141,7 +141,7 @@ def test_the_sweep_ends_what_nothing_announces(world: World) -> None:
     assert (row.status, row.access, row.version, row.changed_at) == ("ended", "denied", 4, over)
     assert row.private_ending_until is None
     assert world.row(samples.LEGACY_ID).status == "active"
-    world.relay()
+    world.tell()
     assert [(signal["type"], signal["version"]) for signal in world.signals()] == [("subscription.ended", 4)]
 
 
@@ -154,21 +154,24 @@ def test_the_sweep_comes_at_start_and_then_each_minute(world: World) -> None:
 
     world.apply(license_updated(after(0), "e5", agreement={"id": "agmt-2"}, license={"arn": "l-2"}))
     world.apply(ended(after(hours=1, minutes=1), "e6", agreement="agmt-2"))
-    (row,) = world.row().of_agreement.query("agmt-2")
+    (row,) = world.rows_of("agmt-2")
     assert row.status == "ending"
     world.clock.advance(seconds=59)
     world.worker.sweep_when_due()
     world.clock.advance(minutes=1)
     world.worker.sweep_when_due()
-    (row,) = world.row().of_agreement.query("agmt-2")
+    (row,) = world.rows_of("agmt-2")
     assert row.status == "ended"
 
 
 def test_the_sweep_leaves_a_row_that_changed_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.apply(*cancelled_life()[:3])
-    stale = list(world.worker.store.in_last_hour())
+    stale = world.worker.store.published([samples.CONCURRENT_ID])
+    over = world.worker.store.last_hours_over(after(hours=1, seconds=96))
+    assert over == [samples.CONCURRENT_ID]
     world.apply(deprovisioned(after(hours=1), "e4"))
-    monkeypatch.setattr(world.worker.store, "in_last_hour", lambda: stale)
+    monkeypatch.setattr(world.worker.store, "last_hours_over", lambda _now: over)
+    monkeypatch.setattr(world.worker.store, "published", lambda _ids: stale)
     assert world.worker.sweep(after(hours=1, seconds=96)) == 0
     assert (world.row().status, world.row().version) == ("ending", 3)
 
@@ -185,5 +188,5 @@ def test_a_clock_that_is_behind_does_not_reopen_a_last_hour(world: World) -> Non
     world.apply(license_updated(after(0), "y", **other))
     world.worker.sweep(after(hours=2))
     world.apply(deprovisioned(after(hours=2), "z", **other))
-    (row,) = world.row().of_agreement.query("agmt-2")
+    (row,) = world.rows_of("agmt-2")
     assert (row.status, row.access, row.meter_until) == ("ending", "denied", after(hours=3))

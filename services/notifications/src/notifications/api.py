@@ -25,6 +25,7 @@ from notifications.schemas import (
     WholeNotificationAnswer,
 )
 from notifications.tables import listing
+from notifications.tables.paging import Page
 from notifications.tables.reconciliation_store import ReconciliationStore
 from notifications.webhooks import Webhooks
 from notifications.worker.applying import Worker
@@ -94,9 +95,10 @@ def get_subscription(subscription_id: str) -> flask.Response:
 
 
 def list_history(subscription_id: str, limit: int = 50, cursor: str | None = None) -> flask.Response:
-    if listing.subscription(subscription_id) is None:
+    row = listing.subscription(subscription_id)
+    if row is None:
         raise NotFound("No news of such a subscription has come.")
-    return _page(HistoryAnswer(), listing.history(subscription_id, limit, decode_cursor(cursor)))
+    return _page(HistoryAnswer(), listing.history(row, limit, decode_cursor(cursor)))
 
 
 def list_notifications(
@@ -118,7 +120,7 @@ def list_notifications(
         received_before=_moment("received_before", received_before),
     )
     if wanted.is_empty:
-        page = listing.Page([], None)
+        page = Page([], None)
     elif subscription_id is not None:
         page = listing.notifications_of(subscription_id, wanted, limit, start)
     elif subject is not None:
@@ -204,7 +206,7 @@ def _moment(name: str, text: str | None) -> datetime | None:
         ) from None
 
 
-def _page(schema: Any, page: listing.Page) -> flask.Response:
+def _page(schema: Any, page: Page) -> flask.Response:
     return json_answer(
         {"items": schema.dump(page.rows, many=True), "next_cursor": encode_cursor(page.next_key)}
     )

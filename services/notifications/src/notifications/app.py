@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from threading import Event
 from typing import Any
 
@@ -11,7 +10,6 @@ import connexion
 from chassis.auth import KeyRing
 from chassis.aws import client
 from chassis.clock import Clock
-from chassis.outbox import relay
 from chassis.queues import Queue, consume, create_queue_with_dlq
 from chassis.rates import RateLimit
 from chassis.readiness import Readiness
@@ -23,13 +21,14 @@ from notifications.catalogue import Catalogue, read_catalogue
 from notifications.doors import SECRET_HEADER, Doors, SharedSecrets
 from notifications.marketplace import Marketplace, home_region
 from notifications.questions import Schedule
-from notifications.queues import DeadLetters, Inlet
+from notifications.queues import DeadLetters, Inlet, SignalQueue
 from notifications.settings import Settings, names
 from notifications.sns_certificates import Sns
 from notifications.sns_messages import Rules
-from notifications.tables.models import TABLES, InboxRow, NotificationsKey, SignalOutbox, SubscriptionRow
+from notifications.tables.models import TABLES, InboxRow, NotificationsKey, SubscriptionRow
 from notifications.tables.reconciliation_store import ReconciliationStore
 from notifications.tables.store import Store
+from notifications.tables.telling_store import TellingStore
 from notifications.tables.webhook_store import WebhookStore
 from notifications.webhook_addresses import AddressPolicy, networks
 from notifications.webhook_call import WebhookCall
@@ -38,6 +37,7 @@ from notifications.webhooks import Webhooks
 from notifications.worker.applying import Worker
 from notifications.worker.asking import Asker
 from notifications.worker.reconciling import Reconciler
+from notifications.worker.telling import Teller
 from notifications.worker.webhooks import FanOut, Sender
 
 SERVICE = "notifications"
@@ -50,6 +50,7 @@ class AssembledWorker:
     worker: Worker
     asker: Asker
     reconciler: Reconciler
+    teller: Teller
     fan_out: FanOut
     sender: Sender
     loops: dict[str, Loop]
@@ -143,7 +144,8 @@ def build_worker(
     store, schedule = worker.store, worker.schedule
     asker = Asker(store, marketplace, schedule, clock)
     webhook_store = WebhookStore(_webhook_retention(settings))
-    fan_out = FanOut(webhook_store, clock)
+    telling_store = TellingStore()
+    fan_out = FanOut(webhook_store, clock, telling_store)
     sender = Sender(
         webhook_store,
         webhook_call or build_webhook_call(settings),
@@ -151,12 +153,9 @@ def build_worker(
         clock,
         settings.webhook_threads,
     )
+    signal_queues = [SignalQueue(sqs, name) for name in settings.signal_queue_names]
+    teller = Teller(telling_store, signal_queues, fan_out, clock)
     inbox = Queue(sqs, settings.notifications_queue)
-
-    @cache
-    def queue_by_name(name: str) -> Queue:
-        return Queue(sqs, name)
-
     readiness: Readiness = {"tables": lambda: ask(InboxRow), "queue": inbox.ask, "clock": clock.now}
 
     def take_news(stop: Event) -> None:
@@ -164,17 +163,16 @@ def build_worker(
         consume(inbox, worker.handle, stop, ready=lambda: [ask_part() for ask_part in readiness.values()])
 
     loops: dict[str, Loop] = {f"news-{number}": take_news for number in range(1, settings.worker_threads + 1)}
-    loops["relay"] = lambda stop: relay(SignalOutbox, queue_by_name, stop)
+    loops["teller"] = teller.run
     # Each second of ours, because a simulated clock may have moved on by an hour since.
     loops["sweep"] = every(1.0, worker.sweep_when_due)
     # A thread of its own: while AWS is slow to answer, news is still applied.
     loops["questions"] = every(2.0, asker.ask_what_is_due)
     reconciler = Reconciler(_reconciliations(settings), worker, marketplace, schedule, clock)
     loops["reconciliations"] = reconciler.run
-    loops["webhook-fan-out"] = every(1.0, fan_out.fan_out)
     loops["webhook-replays"] = every(1.0, fan_out.replay)
     loops["webhook-sender"] = sender.run
-    return AssembledWorker(worker, asker, reconciler, fan_out, sender, loops, readiness)
+    return AssembledWorker(worker, asker, reconciler, teller, fan_out, sender, loops, readiness)
 
 
 def create_local(settings: Settings, sqs: Any | None = None) -> None:
@@ -208,7 +206,7 @@ def _worker(settings: Settings, catalogue: Catalogue, clock: Clock) -> Worker:
 
 
 def _reconciliations(settings: Settings) -> ReconciliationStore:
-    return ReconciliationStore(timedelta(days=settings.history_retention_days))
+    return ReconciliationStore(_retention(settings))
 
 
 def _sns_rules(settings: Settings, catalogue: Catalogue) -> Rules:
@@ -222,14 +220,7 @@ def _sns_rules(settings: Settings, catalogue: Catalogue) -> Rules:
 
 
 def _store(settings: Settings) -> Store:
-    history = timedelta(days=settings.history_retention_days)
-    return Store(
-        bind(TABLES, settings),
-        settings.signal_queue_names,
-        _retention(settings),
-        history,
-        _webhook_retention(settings),
-    )
+    return Store(bind(TABLES, settings), _retention(settings))
 
 
 def _retention(settings: Settings) -> timedelta:

@@ -60,6 +60,11 @@ class Change:
     before: Published | None
     signal: dict[str, Any] | None
 
+    @property
+    def is_published(self) -> bool:
+        """Whether readers see a new version; a question that is asked anew makes none."""
+        return self.before is None or self.before.version != self.after.version
+
 
 Ask = Callable[[Questions | None, Subscription], Questions | None]
 """What AWS is to be asked, by what it was to be asked before (None: there was no row) and the subscription;

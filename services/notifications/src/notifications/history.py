@@ -1,5 +1,5 @@
 """The history of a subscription: for each version that was published, what changed and by what; and the
-notices about it."""
+notices about it. They stand in the log of its subject (`subject_log.py`)."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 from chassis.times import rfc3339
 from notifications.changes import Change, Published
-from notifications.news import Generation, News
+from notifications.news import Generation
 from notifications.purchase import Purchase
 from notifications.subscription import Subscription
 
@@ -57,12 +57,14 @@ class Happening:
 
     Attributes:
         version: of the subscription since then; a notice changes none.
+        recorded_at: when we learnt it.
         changes: attribute, value before and value after, as the published table and the API write them.
         notice: what a notice says.
     """
 
     subscription_id: str
     version: int
+    recorded_at: datetime
     cause: Cause
     changes: list[dict[str, Any]]
     notice: Mapping[str, Any] | None = None
@@ -76,26 +78,20 @@ class Happening:
         return f"{place}/{rfc3339(self.cause.event_time)}/{self.cause.notification_id}"
 
 
-def published(change: Change, cause: Cause) -> Happening | None:
-    """The entry of a change; None where no version was published, as by a question alone."""
-    before, after = change.before, change.after
-    if before is not None and before.version == after.version:
+def published(change: Change, cause: Cause, now: datetime) -> Happening | None:
+    """The entry of a change; None where no version was published."""
+    if not change.is_published:
         return None
-    old, new = _shown(before), _shown(after)
+    after = change.after
+    old, new = _shown(change.before), _shown(after)
     changes = [
         {"attribute": name, "before": old.get(name), "after": new.get(name)}
         for name in new
         if old.get(name) != new[name]
     ]
     return Happening(
-        after.subscription.subscription_id, after.version, cause, [_bounded(one) for one in changes]
+        after.subscription.subscription_id, after.version, now, cause, [_bounded(one) for one in changes]
     )
-
-
-def noticed(news: News, name: str, subscription_id: str, version: int) -> Happening:
-    """The entry of a notice."""
-    cause = Cause(CauseKind.NOTIFICATION, news.notification_id, name, news.event_time)
-    return Happening(subscription_id, version, cause, [], news.notice or {})
 
 
 def _shown(row: Published | None) -> dict[str, Any]:

@@ -1,15 +1,20 @@
-"""Our own queue, as the API's side uses it: news that came by HTTPS is put there; and its dead letters, which
-are looked at and sent again."""
+"""The queues that hear our signals; and our own, as the API's side uses it: news that came by HTTPS is put
+there, and its dead letters are looked at and sent again."""
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+import structlog
+
 from chassis.queues import BATCH, Message, Queue
 from notifications.news import Door
+
+log = structlog.get_logger()
 
 HOLD_SECONDS = 30
 """How long a letter that one caller looks at is hidden from others, should we be killed meanwhile."""
@@ -37,6 +42,35 @@ class DeadLetter:
     encoding: str
     body: str
     sent_at: datetime | None
+
+
+class SignalQueue:
+    """A queue that hears our signals.
+
+    Args:
+        client: a boto3 `sqs` client.
+        name: the queue's name.
+    """
+
+    AT_ONCE = BATCH
+
+    def __init__(self, client: Any, name: str) -> None:
+        self.name = name
+        self._client = client
+        self._queue = Queue(client, name)
+
+    def send(self, signals: Sequence[Mapping[str, Any]]) -> set[int]:
+        """Send up to AT_ONCE signals; returns the places of those that SQS has."""
+        answer = self._client.send_message_batch(
+            QueueUrl=self._queue.url,
+            Entries=[
+                {"Id": str(place), "MessageBody": orjson.dumps(signal).decode()}
+                for place, signal in enumerate(signals)
+            ],
+        )
+        for failure in answer.get("Failed", []):
+            log.warning("A signal was not taken; it stays.", queue=self.name, reason=failure.get("Code"))
+        return {int(taken["Id"]) for taken in answer.get("Successful", [])}
 
 
 class Inlet:

@@ -20,10 +20,12 @@ class Joined:
 
     Attributes:
         known: how many facts each subject had; the decision rests on them.
+        last_number: of the log of each subject, by then; 0 where it had no entry.
         facts: all facts of each subject that was looked at, the new ones last. Its own subject comes first.
     """
 
     known: dict[str, int]
+    last_number: dict[str, int]
     facts: dict[str, list[News]]
 
     def added(self, subject: str) -> list[News]:
@@ -33,19 +35,20 @@ class Joined:
         return [subject for subject in self.facts if self.added(subject)]
 
 
-def join(news: News, facts_of: Callable[[str], list[News]]) -> Joined:
+def join(news: News, facts_of: Callable[[str], tuple[list[News], int]]) -> Joined:
     """The news among the facts of its subject, and what follows from it for agreements before and after.
 
     Args:
         news: not among the facts of its subject yet.
-        facts_of: all facts of a subject, in the order in which they came.
+        facts_of: all facts of a subject, in the order in which they came, and the last number of its log.
     """
     known: dict[str, int] = {}
+    last_number: dict[str, int] = {}
     facts: dict[str, list[News]] = {}
 
     def add(one: News) -> None:
         if one.subject not in facts:
-            facts[one.subject] = facts_of(one.subject)
+            facts[one.subject], last_number[one.subject] = facts_of(one.subject)
             known[one.subject] = len(facts[one.subject])
         if all(one.notification_id != fact.notification_id for fact in facts[one.subject]):
             facts[one.subject].append(one)
@@ -56,7 +59,7 @@ def join(news: News, facts_of: Callable[[str], list[News]]) -> Joined:
     while to_follow:
         for echo in _echoes(to_follow.pop(), facts):
             add(echo)
-    return Joined(known, facts)
+    return Joined(known, last_number, facts)
 
 
 def _echoes(subject: str, facts: dict[str, list[News]]) -> Iterator[News]:

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import orjson
 from marshmallow import Schema, fields
 
 from chassis.times import rfc3339
@@ -60,29 +59,15 @@ class NotificationAnswer(Schema):
     subscription_id = fields.String()
 
 
-class Document(fields.Field[Any]):
-    """JSON that lies in the row as text."""
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return None if value is None else orjson.loads(value)
-
-
-class Changes(fields.Field[Any]):
-    """As `Document`; what is null is not written there."""
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return [{"before": None, "after": None} | one for one in orjson.loads(value)]
-
-
 class HistoryAnswer(Schema):
     version = fields.Integer()
     recorded_at = Moment()
-    cause = fields.String()
-    notification_id = fields.String()
-    name = fields.String()
-    event_time = Moment()
-    changes = Changes()
-    notice = Document()
+    cause = fields.String(attribute="cause.kind")
+    notification_id = fields.String(attribute="cause.notification_id")
+    name = fields.String(attribute="cause.name")
+    event_time = Moment(attribute="cause.event_time")
+    changes = fields.Raw()
+    notice = fields.Raw()
 
 
 class DeadLetterAnswer(Schema):

@@ -25,13 +25,8 @@ class Settings(ChassisSettings):
     inbox_retention_days: int = Field(
         400,
         ge=365,
-        description="How long each message is kept whole; AWS wants audit logs of at least a year.",
-    )
-    history_retention_days: int = Field(
-        800,
-        ge=365,
-        description="How long each entry of a subscription's history is kept; AWS wants audit logs of at "
-        "least a year.",
+        description="How long each message is kept whole, and each reconciliation; AWS wants audit logs "
+        "of at least a year.",
     )
     sweep_seconds: int = Field(
         60, ge=1, description="How often the worker looks for subscriptions whose last hour is over."
@@ -172,7 +167,7 @@ class Settings(ChassisSettings):
     @field_validator("signal_queues")
     @classmethod
     def _at_most_so_many(cls, value: str) -> str:
-        # A transaction has at most 100 items (DynamoDB); each queue is one.
+        # Each hears every change; SQS is asked for one after the other.
         if len(value.split(",")) > 20:
             raise ValueError("at most 20 queues")
         return value

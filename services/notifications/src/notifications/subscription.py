@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from notifications.news import Generation
+from notifications.news import Generation, legacy_subject
 
 
 class Status(StrEnum):
@@ -54,6 +54,13 @@ class Subscription:
     next_subscription_id: str | None = None
     changed_at: datetime
     changed_by: str
+
+    @property
+    def subject(self) -> str:
+        """Whose facts it is made of."""
+        if self.generation == Generation.LEGACY:
+            return legacy_subject(self.product_code, self.customer_identifier or "")
+        return self.agreement_id or ""
 
     @property
     def access(self) -> Access:

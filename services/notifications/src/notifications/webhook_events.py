@@ -125,6 +125,19 @@ def of_notice(news: News, shown: Mapping[str, Any] | None, now: datetime) -> Web
     )
 
 
+def of_body(event_id: str, body: str) -> WebhookEvent:
+    """An event as it was told of already: what else is known of it stands in what was told."""
+    told = orjson.loads(body)
+    shown = told["data"].get("subscription")
+    return WebhookEvent(
+        event_id=event_id,
+        type=told["type"],
+        happened_at=parse_rfc3339(told["timestamp"]),
+        subscription_id=shown["subscription_id"] if shown else None,
+        body=body,
+    )
+
+
 def a_test(endpoint_id: str, now: datetime) -> WebhookEvent:
     """Something to try an endpoint with: it says nothing of any subscription."""
     return _event(random_id("evt"), EventType.TEST, now, None, {"endpoint_id": endpoint_id})

@@ -10,15 +10,17 @@ from pynamodb.expressions.condition import Condition
 
 from chassis.tables import foreign_cursor
 from chassis.times import rfc3339
-from notifications.news import Generation, legacy_subject
+from notifications.subject_log import history_of
+from notifications.tables.log_rows import log_entry
 from notifications.tables.models import (
-    HistoryRow,
     InboxRow,
+    LogRow,
     MessagesOfDay,
     MessagesOfSubject,
     SubscriptionRow,
 )
 from notifications.tables.paging import Key, Page, Read, all_of, check_key, day_of, read_days, read_rows
+from notifications.tables.rows import published
 
 
 def subscription(subscription_id: str) -> SubscriptionRow | None:
@@ -37,14 +39,15 @@ def notification(notification_id: str) -> InboxRow | None:
 
 def subscriptions(filters: Mapping[str, str], limit: int, start: Key | None) -> Page:
     """Subscriptions in no order, by any of the filters `agreement_id`, `customer_aws_account_id`, `status`
-    and `product_code`. The first two have an index; the rest of the filters is asked of each row read."""
+    and `product_code`. The first two have an index, which has keys only: its rows are read whole after. The
+    rest of the filters is asked of each row read."""
     indexes = {
         "agreement_id": SubscriptionRow.of_agreement,
         "customer_aws_account_id": SubscriptionRow.of_account,
     }
     by = next((name for name in indexes if name in filters), None)
-    condition = all_of(SubscriptionRow, {name: value for name, value in filters.items() if name != by})
     if by is None:
+        condition = all_of(SubscriptionRow, filters)
         check_key(start, {"subscription_id": None})
         return read_rows(
             lambda size, key: SubscriptionRow.scan(condition, page_size=size, last_evaluated_key=key),
@@ -54,12 +57,22 @@ def subscriptions(filters: Mapping[str, str], limit: int, start: Key | None) -> 
     check_key(start, {"subscription_id": None, by: filters[by]})
     index: Any = indexes[by]
     return read_rows(
-        lambda size, key: index.query(
-            filters[by], filter_condition=condition, page_size=size, last_evaluated_key=key
-        ),
+        lambda size, key: index.query(filters[by], page_size=size, last_evaluated_key=key),
         limit,
         start,
+        lambda found: [
+            row
+            for row in _whole(found)
+            if all(getattr(row, name) == value for name, value in filters.items())
+        ],
     )
+
+
+def _whole(found: list[SubscriptionRow]) -> list[SubscriptionRow]:
+    """The rows of which an index has the keys, in its order."""
+    ids = [row.subscription_id for row in found]
+    rows = {row.subscription_id: row for row in SubscriptionRow.batch_get(ids, consistent_read=True)}
+    return [rows[one] for one in ids if one in rows]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +123,11 @@ def notifications_of(subscription_id: str, wanted: Wanted, limit: int, start: Ke
     """The messages about one subscription, the newest first: all of its subject, so also those that came
     before it was known whose they are."""
     row = subscription(subscription_id)
-    return Page([], None) if row is None else notifications_about(_subject(row), wanted, limit, start)
+    return (
+        Page([], None)
+        if row is None
+        else notifications_about(published(row).subscription.subject, wanted, limit, start)
+    )
 
 
 def notifications_about(subject: str, wanted: Wanted, limit: int, start: Key | None) -> Page:
@@ -154,22 +171,20 @@ def notifications(wanted: Wanted, limit: int, start: Key | None, today: date, re
     return read_days("received_on", read, day, oldest, limit, start)
 
 
-def history(subscription_id: str, limit: int, start: Key | None) -> Page:
-    """What became of a subscription, the newest first."""
-    check_key(start, {"subscription_id": subscription_id, "entry_id": None})
-    return read_rows(
-        lambda size, key: HistoryRow.query(
-            subscription_id, scan_index_forward=False, page_size=size, last_evaluated_key=key
-        ),
-        limit,
-        start,
+def history(row: SubscriptionRow, limit: int, start: Key | None) -> Page:
+    """What became of a subscription, the newest first: read out of the whole log of its subject, which has
+    some ten entries, and one more for each answer of AWS that differs from the one before."""
+    check_key(start, {"subscription_id": row.subscription_id, "entry_id": None})
+    log = LogRow.query(published(row).subscription.subject, consistent_read=True)
+    found = history_of(map(log_entry, log), row.subscription_id)
+    if start is not None:
+        found = [one for one in found if one.entry_id < start["entry_id"]["S"]]
+    if len(found) <= limit:
+        return Page(found, None)
+    last = found[limit - 1]
+    return Page(
+        found[:limit], {"subscription_id": {"S": row.subscription_id}, "entry_id": {"S": last.entry_id}}
     )
-
-
-def _subject(row: SubscriptionRow) -> str:
-    if row.generation == Generation.LEGACY:
-        return legacy_subject(row.product_code, row.customer_identifier or "")
-    return row.agreement_id or ""
 
 
 def _key_of_a_day() -> dict[str, str | None]:

@@ -3,20 +3,22 @@
 | table | one item is | only ever |
 |---|---|---|
 | notifications-inbox | a message, whole, and what became of it | created; anew by a replay; expires |
-| notifications-news | one fact of one subject | created, numbered without gaps |
-| notifications-history | one change of a subscription, or a notice about it | created; expires |
+| notifications-log | one entry of a subject's log: a fact, what it changed, what is to be told of it | created, numbered without gaps; its mark removed once all is told |
 | notifications-reconciliations | a comparison with AWS, and how far it has come | created, then moved on |
 | notifications-differences | what such a comparison found | put, the same each time it is found |
 | subscriptions (published) | what all facts of a subject amount to; AWS's answers | replaced, one by one |
 | notifications-webhook-… | what the seller's systems are told | see `webhook_models.py` |
-| notifications-outbox | a signal that is still to be sent | created, deleted once sent |
+
+**What a write costs.** DynamoDB counts a write unit for each started KB of an item, two in a transaction, and one
+more for each index in which the item appears, disappears or looks different. So what belongs together is one item of
+less than a KB (`packing.py`), a change of state is three of them (message, log entry, row), and an index that rows
+are only found by has keys only: a change that leaves its key alone costs nothing there.
 
 Lists need indexes; none has a key that is the same for many rows (one such key is one partition, and DynamoDB
 gives a partition 1,000 writes a second and no more). So `status` and `product_code`, of which a seller has a
 handful, are filters of a scan, not keys.
-"""
+"""  # noqa: E501
 
-import zlib
 from typing import Any
 
 from pynamodb.attributes import (
@@ -27,13 +29,14 @@ from pynamodb.attributes import (
     NumberAttribute,
     TTLAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
 )
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chassis.auth import ApiKey
-from chassis.outbox import OutboxItem
 from chassis.tables import TimeAttribute
+from notifications.tables.packing import unpack
 from notifications.tables.webhook_models import (
     WebhookDeliveryRow,
     WebhookEndpointRow,
@@ -79,7 +82,6 @@ class InboxRow(Model):
     subject = UnicodeAttribute(null=True)
     outcome = UnicodeAttribute()
     subscription_id = UnicodeAttribute(null=True)
-    # Deflated: AWS's news has about 1 KB, and each KB of an item costs two write units.
     packed_body = BinaryAttribute(null=True, legacy_encoding=False)
     # As an older release wrote it.
     body = UnicodeAttribute(null=True)
@@ -91,45 +93,47 @@ class InboxRow(Model):
     @property
     def whole_body(self) -> str:
         """The message, to the letter."""
-        return zlib.decompress(self.packed_body).decode() if self.packed_body else str(self.body)
+        return unpack(self.packed_body) if self.packed_body else str(self.body)
 
 
-class NewsRow(Model):
-    """The number is what keeps two workers from deciding on half of the facts: both can read n facts, but
-    only one can write fact n + 1. The other reads again."""
+class UntoldEntries(GlobalSecondaryIndex["LogRow"]):
+    """Sparse: the entries of which something is still to be told, scanned whole twice a second. Keys only,
+    and empty most of the time. Its key is a time, so it spreads by itself."""
 
     class Meta:
-        table_name = "notifications-news"
+        index_name = "untold"
+        projection = KeysOnlyProjection()
+
+    untold_since = TimeAttribute(hash_key=True)
+
+
+class LogRow(Model):
+    """The number is what keeps two workers from deciding on half of the facts: both can read n entries, but
+    only one can write entry n + 1. The other reads again.
+
+    `packed` is a line of JSON (see `log_rows.py`), and a line for each event of webhooks, to the letter:
+    nothing is asked for by what stands in them.
+    """
+
+    class Meta:
+        table_name = "notifications-log"
 
     subject = UnicodeAttribute(hash_key=True)
     number = NumberAttribute(range_key=True)
-    notification_id = UnicodeAttribute()
-    kind = UnicodeAttribute()
-    generation = UnicodeAttribute()
-    event_time = TimeAttribute()
-    product_code = UnicodeAttribute(null=True)
-    license_arn = UnicodeAttribute(null=True)
-    agreement_id = UnicodeAttribute(null=True)
-    customer_identifier = UnicodeAttribute(null=True)
-    customer_aws_account_id = UnicodeAttribute(null=True)
-    offer_id = UnicodeAttribute(null=True)
-    free_trial = BooleanAttribute(null=True)
-    agreement_status = UnicodeAttribute(null=True)
-    intent = UnicodeAttribute(null=True)
-    accepted_at = TimeAttribute(null=True)
-    starts_at = TimeAttribute(null=True)
-    ends_at = TimeAttribute(null=True)
-    previous_agreement_id = UnicodeAttribute(null=True)
-    previous_license_arn = UnicodeAttribute(null=True)
-    next_agreement_id = UnicodeAttribute(null=True)
-    next_license_arn = UnicodeAttribute(null=True)
-    notice = UnicodeAttribute(null=True)
+    recorded_at = TimeAttribute()
+    notification_id = UnicodeAttribute(null=True)
+    packed = BinaryAttribute(legacy_encoding=False)
+    untold_since = TimeAttribute(null=True)
+    # Who was told while somebody else could not be.
+    told_to = UnicodeSetAttribute(null=True)
+
+    untold = UntoldEntries()
 
 
 class SubscriptionsOfAgreement(GlobalSecondaryIndex["SubscriptionRow"]):
     class Meta:
         index_name = "of_agreement"
-        projection = AllProjection()
+        projection = KeysOnlyProjection()
 
     agreement_id = UnicodeAttribute(hash_key=True)
 
@@ -137,7 +141,7 @@ class SubscriptionsOfAgreement(GlobalSecondaryIndex["SubscriptionRow"]):
 class SubscriptionsOfAccount(GlobalSecondaryIndex["SubscriptionRow"]):
     class Meta:
         index_name = "of_account"
-        projection = AllProjection()
+        projection = KeysOnlyProjection()
 
     customer_aws_account_id = UnicodeAttribute(hash_key=True)
 
@@ -149,7 +153,7 @@ class SubscriptionsInLastHour(GlobalSecondaryIndex["SubscriptionRow"]):
 
     class Meta:
         index_name = "in_last_hour"
-        projection = AllProjection()
+        projection = KeysOnlyProjection()
 
     private_ending_until = TimeAttribute(hash_key=True)
 
@@ -213,25 +217,6 @@ class SubscriptionRow(Model):
     to_ask_about = SubscriptionsToAskAbout()
 
 
-class HistoryRow(Model):
-    """`changes` and `notice` are JSON: nothing here is asked for by what stands in them."""
-
-    class Meta:
-        table_name = "notifications-history"
-
-    subscription_id = UnicodeAttribute(hash_key=True)
-    entry_id = UnicodeAttribute(range_key=True)
-    version = NumberAttribute()
-    recorded_at = TimeAttribute()
-    cause = UnicodeAttribute()
-    notification_id = UnicodeAttribute(null=True)
-    name = UnicodeAttribute(null=True)
-    event_time = TimeAttribute(null=True)
-    changes = UnicodeAttribute()
-    notice = UnicodeAttribute(null=True)
-    forget_at = TTLAttribute()
-
-
 class ReconciliationRow(Model):
     class Meta:
         table_name = "notifications-reconciliations"
@@ -275,11 +260,6 @@ class DifferenceRow(Model):
     forget_at = TTLAttribute()
 
 
-class SignalOutbox(OutboxItem):
-    class Meta:
-        table_name = "notifications-outbox"
-
-
 class NotificationsKey(ApiKey):
     class Meta:
         table_name = "notifications-api-keys"
@@ -287,12 +267,10 @@ class NotificationsKey(ApiKey):
 
 TABLES: list[type[Model]] = [
     InboxRow,
-    NewsRow,
+    LogRow,
     SubscriptionRow,
-    HistoryRow,
     ReconciliationRow,
     DifferenceRow,
-    SignalOutbox,
     NotificationsKey,
     WebhookEndpointRow,
     WebhookEventRow,

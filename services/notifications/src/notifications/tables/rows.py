@@ -1,48 +1,19 @@
 """The bridges between rows of tables and the values that rules work with."""
 
-import zlib
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-
 from notifications.changes import Outcome, Published
-from notifications.history import Happening
 from notifications.inbox import Entry
-from notifications.news import Door, Facts, Generation, Kind, News
+from notifications.news import Door, Generation
 from notifications.purchase import Entitlement, Purchase, ValueType
 from notifications.questions import Questions
 from notifications.subscription import Status, Subscription
-from notifications.tables.models import EntitlementMap, HistoryRow, InboxRow, NewsRow, SubscriptionRow
+from notifications.tables.models import EntitlementMap, InboxRow, SubscriptionRow
+from notifications.tables.packing import pack
 
-FACTS = [field.name for field in fields(Facts)]
 SUBSCRIPTION = [field.name for field in fields(Subscription)]
-
-
-def news_row(news: News, number: int) -> NewsRow:
-    return NewsRow(
-        subject=news.subject,
-        number=number,
-        notice=None if news.notice is None else orjson.dumps(dict(news.notice)).decode(),
-        notification_id=news.notification_id,
-        kind=news.kind.value,
-        generation=news.generation.value,
-        event_time=news.event_time,
-        **asdict(news.facts),
-    )
-
-
-def news_of(row: NewsRow) -> News:
-    return News(
-        notification_id=row.notification_id,
-        kind=Kind(row.kind),
-        generation=Generation(row.generation),
-        event_time=row.event_time,
-        subject=row.subject,
-        facts=Facts(**_taken(row, FACTS)),
-        notice=None if row.notice is None else orjson.loads(row.notice),
-    )
 
 
 def subscription_row(row: Published) -> SubscriptionRow:
@@ -70,7 +41,7 @@ def subscription_row(row: Published) -> SubscriptionRow:
 
 def published(row: SubscriptionRow) -> Published:
     generation = Generation(row.generation)
-    values = _taken(row, SUBSCRIPTION)
+    values = {name: getattr(row, name) for name in SUBSCRIPTION}
     values |= {"generation": generation, "status": Status(row.status)}
     # One attribute, two sources: SNS's flag is news, an agreement's trial is an answer.
     free_trial = values.pop("free_trial")
@@ -124,35 +95,11 @@ def inbox_row(
         subject=entry.subject,
         outcome=outcome.value,
         subscription_id=subscription_id,
-        packed_body=zlib.compress(entry.body.encode(), 9),
+        packed_body=pack(entry.body),
         forget_at=received_at + retention,
-    )
-
-
-def history_row(happening: Happening, recorded_at: datetime, retention: timedelta) -> HistoryRow:
-    cause = happening.cause
-    return HistoryRow(
-        subscription_id=happening.subscription_id,
-        entry_id=happening.entry_id,
-        version=happening.version,
-        recorded_at=recorded_at,
-        cause=cause.kind.value,
-        notification_id=cause.notification_id,
-        name=cause.name,
-        event_time=cause.event_time,
-        # Without what is null: a first entry names every attribute, and is to fit into one KB.
-        changes=orjson.dumps(
-            [{name: value for name, value in one.items() if value is not None} for one in happening.changes]
-        ).decode(),
-        notice=None if happening.notice is None else orjson.dumps(dict(happening.notice)).decode(),
-        forget_at=recorded_at + retention,
     )
 
 
 def day_of(moment: datetime) -> str:
     """The day in UTC, as the inbox's index by day has it."""
     return moment.date().isoformat()
-
-
-def _taken(row: Any, names: list[str]) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in names}

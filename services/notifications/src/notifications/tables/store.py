@@ -1,36 +1,24 @@
 """What is written, and how: every write of this service is in this file, and every one is conditional."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, TransactWriteError
+from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from notifications.changes import Change, Outcome, Published
-from notifications.history import Cause, CauseKind, Happening
-from notifications.history import published as happening_of
+from notifications.history import Cause
 from notifications.inbox import Entry
 from notifications.news import News
-from notifications.renewals import Joined
-from notifications.tables.models import HistoryRow, InboxRow, NewsRow, SignalOutbox, SubscriptionRow
-from notifications.tables.rows import (
-    history_row,
-    inbox_row,
-    news_of,
-    news_row,
-    published,
-    subscription_row,
-)
-from notifications.tables.webhook_rows import event_row, shown
-from notifications.webhook_events import WebhookEvent, of_change
-
-MOST_NOTICES_AT_ONCE = 40
-"""So many of an agreement's notices are put into the history of a subscription that begins: a transaction has
-at most 100 items (DynamoDB)."""
+from notifications.subject_log import LogEntry, entry_of_change
+from notifications.tables.log_rows import log_entry, log_row
+from notifications.tables.models import InboxRow, LogRow, SubscriptionRow
+from notifications.tables.rows import inbox_row, published, subscription_row
+from notifications.tables.webhook_rows import shown
 
 
 class AlreadyReceived(Exception):
@@ -46,19 +34,15 @@ class Decision:
     """What a message is to become.
 
     Attributes:
-        joined: the facts that the decision rests on, and those that it adds; None: it is no news to us.
         subscription_id: the one that the notification is shown with.
-        changes: rows, and who is told.
-        notices: entries of histories beside those of the changes.
-        telling: what the seller's systems are told beside the changes.
+        changes: rows.
+        entries: what is added to logs; each rests on all entries before it.
     """
 
     outcome: Outcome
-    joined: Joined | None = None
     subscription_id: str | None = None
     changes: Sequence[Change] = ()
-    notices: Sequence[Happening] = field(default=())
-    telling: WebhookEvent | None = None
+    entries: Sequence[LogEntry] = ()
 
 
 class Store:
@@ -66,25 +50,12 @@ class Store:
 
     Args:
         connection: what transactions go through.
-        signal_queues: names of the queues that each signal goes to.
         retention: how long the inbox keeps a message.
-        history_retention: how long a history keeps an entry.
-        webhook_retention: how long what the seller's systems are told is kept.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        signal_queues: Sequence[str],
-        retention: timedelta,
-        history_retention: timedelta,
-        webhook_retention: timedelta,
-    ) -> None:
+    def __init__(self, connection: Connection, retention: timedelta) -> None:
         self._connection = connection
-        self._signal_queues = signal_queues
         self._retention = retention
-        self._history_retention = history_retention
-        self._webhook_retention = webhook_retention
 
     def has_received(self, notification_id: str) -> bool:
         """Spares a doubled message its transaction; that the transaction's own condition holds is what
@@ -95,9 +66,14 @@ class Store:
             return False
         return True
 
-    def news_of(self, subject: str) -> list[News]:
-        """All facts of a subject, in the order in which they came."""
-        return [news_of(row) for row in NewsRow.query(subject, consistent_read=True)]
+    def log_of(self, subject: str) -> list[LogEntry]:
+        """All entries about a subject, in the order of their numbers."""
+        return [log_entry(row) for row in LogRow.query(subject, consistent_read=True)]
+
+    def news_of(self, subject: str) -> tuple[list[News], int]:
+        """All facts of a subject, in the order in which they came, and the last number of its log."""
+        log = self.log_of(subject)
+        return [entry.fact for entry in log if entry.fact], log[-1].number if log else 0
 
     def published(self, subscription_ids: Iterable[str]) -> dict[str, Published]:
         """The rows that there are, by subscription id."""
@@ -109,9 +85,11 @@ class Store:
                 continue
         return rows
 
-    def in_last_hour(self) -> Iterable[Published]:
-        """Every subscription that is `ending`, as of a moment ago."""
-        return (published(row) for row in SubscriptionRow.in_last_hour.scan())
+    def last_hours_over(self, now: datetime) -> list[str]:
+        """The ids of the subscriptions that are `ending` though their last hour is over, as of a moment
+        ago."""
+        over = SubscriptionRow.in_last_hour.scan(SubscriptionRow.private_ending_until <= now)
+        return [row.subscription_id for row in over]
 
     def due_questions(self, now: datetime) -> list[str]:
         """The ids of the subscriptions about which AWS is to be asked by `now`, as of a moment ago."""
@@ -132,8 +110,8 @@ class Store:
     def take(
         self, entry: Entry, decision: Decision, now: datetime, instead_of: InboxRow | None = None
     ) -> None:
-        """Put a message into the inbox, its fact and what follows from it to the subjects' facts, and what it
-        changes into rows, histories and outbox: all of it, or nothing.
+        """Put a message into the inbox, what it adds to logs, and the rows that it changes: all of it, or
+        nothing.
 
         Args:
             entry: the message.
@@ -142,61 +120,67 @@ class Store:
             instead_of: how it was kept, where it is taken once more; None: it is new.
 
         Raises:
-            AlreadyReceived, Overtaken: see there. Overtaken too where there are more facts by now than the
+            AlreadyReceived, Overtaken: see there. Overtaken too where a log has more entries by now than the
                 decision rests on.
         """
-        new = InboxRow.notification_id.does_not_exist()
         received_at = instead_of.received_at if instead_of else now
+        message = inbox_row(entry, decision.outcome, decision.subscription_id, received_at, self._retention)
+        new = InboxRow.notification_id.does_not_exist()
+        condition = InboxRow.outcome == instead_of.outcome if instead_of else new
+        if not decision.entries and not decision.changes:
+            # Alone it needs no transaction, which would cost twice as much.
+            _save(message, condition, Overtaken if instead_of else AlreadyReceived)
+            return
         with (
             _refusals(inbox_first=instead_of is None),
             TransactWrite(connection=self._connection) as transaction,
         ):
-            transaction.save(
-                inbox_row(entry, decision.outcome, decision.subscription_id, received_at, self._retention),
-                condition=InboxRow.outcome == instead_of.outcome if instead_of else new,
-            )
-            for fact in _facts(decision.joined):
-                transaction.save(fact, condition=NewsRow.subject.does_not_exist())
-            cause = Cause(CauseKind.NOTIFICATION, entry.notification_id, entry.name, entry.event_time)
+            transaction.save(message, condition=condition)
+            for addition in decision.entries:
+                transaction.save(log_row(addition), condition=_is_next())
             for change in decision.changes:
-                self._put(transaction, change, cause, now)
-            for notice in decision.notices[:MOST_NOTICES_AT_ONCE]:
-                self._record(transaction, notice, now)
-            if decision.telling:
-                transaction.save(event_row(decision.telling, self._webhook_retention))
+                transaction.save(subscription_row(change.after), condition=_still(change.before))
 
     def replace(self, change: Change, cause: Cause, now: datetime) -> None:
-        """Write one row, its history and its signal without news, because time has passed or AWS has
-        answered.
+        """Write one row without news, because time has passed or AWS has answered; and where readers see a
+        new version, the entry of it, in one transaction.
 
         Raises:
             Overtaken: see there.
         """
+        row, condition = subscription_row(change.after), _still(change.before)
+        if not change.is_published:
+            _save(row, condition, Overtaken)
+            return
+        number = _last_number(change.after.subscription.subject) + 1
+        addition = entry_of_change(change, number, cause, now, shown)
         with _refusals(), TransactWrite(connection=self._connection) as transaction:
-            self._put(transaction, change, cause, now)
-
-    def _put(self, transaction: TransactWrite, change: Change, cause: Cause, now: datetime) -> None:
-        transaction.save(subscription_row(change.after), condition=_still(change.before))
-        happening = happening_of(change, cause)
-        if happening:
-            self._record(transaction, happening, now)
-        # One item, however many endpoints there are: the worker's fan-out sees to each.
-        event = of_change(change, shown(change.after), cause.notification_id)
-        if event:
-            transaction.save(event_row(event, self._webhook_retention))
-        if change.signal:
-            for queue in self._signal_queues:
-                transaction.save(SignalOutbox.of(queue, change.signal))
-
-    def _record(self, transaction: TransactWrite, happening: Happening, now: datetime) -> None:
-        row = history_row(happening, now, self._history_retention)
-        transaction.save(row, condition=HistoryRow.subscription_id.does_not_exist())
+            transaction.save(row, condition=condition)
+            transaction.save(log_row(addition), condition=_is_next())
 
 
-def _facts(joined: Joined | None) -> Iterator[NewsRow]:
-    for subject in joined.facts if joined else ():
-        for number, news in enumerate(joined.added(subject), joined.known[subject] + 1):
-            yield news_row(news, number)
+def _last_number(subject: str) -> int:
+    """0 where the log has no entry."""
+    last = LogRow.query(
+        subject, consistent_read=True, scan_index_forward=False, limit=1, attributes_to_get=["number"]
+    )
+    return next((int(row.number) for row in last), 0)
+
+
+def _is_next() -> Condition:
+    """That nobody else has written the entry of this number."""
+    return LogRow.subject.does_not_exist()
+
+
+def _save(row: InboxRow | SubscriptionRow, condition: Condition, refused: Callable[[], Exception]) -> None:
+    try:
+        row.save(condition=condition)
+    except PutError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            raise refused() from error
+        if error.cause_response_code == "TransactionConflictException":
+            raise Overtaken from error
+        raise
 
 
 def _still(before: Published | None) -> Condition:

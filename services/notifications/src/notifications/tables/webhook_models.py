@@ -3,12 +3,11 @@
 | table | one item is | only ever |
 |---|---|---|
 | notifications-webhook-endpoints | one of the seller's systems, its secrets sealed | replaced; gone a while after it was deleted |
-| notifications-webhook-events | one thing to tell, its body whole | created with the change that it tells of; its mark for the fan-out removed; gone after a retention time |
+| notifications-webhook-events | one thing to tell, its body whole | created before its deliveries; gone after a retention time |
 | notifications-webhook-deliveries | one event on its way to one endpoint | created, replaced try by try; gone after a retention time once it is concluded |
 | notifications-webhook-replays | a range that is sent again, and how far it has come | replaced page by page; gone after a retention time |
 
-As in `models.py`, no index has a key that is the same for many rows: what is waiting for the fan-out is keyed by
-its time, an hour's events and an endpoint's due deliveries are spread over `webhook_ids.SHARDS` keys.
+As in `models.py`, no index has a key that is the same for many rows: an hour's events and an endpoint's due deliveries are spread over `webhook_ids.SHARDS` keys.
 """  # noqa: E501
 
 from typing import Any
@@ -50,17 +49,6 @@ class WebhookEndpointRow(Model):
     forget_at = TTLAttribute(null=True)
 
 
-class EventsToFanOut(GlobalSecondaryIndex["WebhookEventRow"]):
-    """Sparse: the events that no delivery has been made of yet, scanned whole each second. Keys only, and
-    empty most of the time."""
-
-    class Meta:
-        index_name = "to_fan_out"
-        projection = KeysOnlyProjection()
-
-    fan_out_since = TimeAttribute(hash_key=True)
-
-
 class WebhookEventRow(Model):
     """`home` is the hour and a shard of it, so that a range of time can be read again without an index.
 
@@ -77,10 +65,7 @@ class WebhookEventRow(Model):
     happened_at = TimeAttribute()
     subscription_id = UnicodeAttribute(null=True)
     body = BinaryAttribute(legacy_encoding=False)
-    fan_out_since = TimeAttribute(null=True)
     forget_at = TTLAttribute()
-
-    to_fan_out = EventsToFanOut()
 
 
 class DeliveriesOfDay(GlobalSecondaryIndex["WebhookDeliveryRow"]):

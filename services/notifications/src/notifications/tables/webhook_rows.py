@@ -1,12 +1,12 @@
 """The bridges between rows of webhooks' tables and the values that rules work with."""
 
-import zlib
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from notifications.changes import Published
 from notifications.schemas import SubscriptionAnswer
+from notifications.tables.packing import pack, unpack
 from notifications.tables.rows import subscription_row
 from notifications.tables.webhook_models import (
     AttemptMap,
@@ -44,16 +44,14 @@ def home_of(event: WebhookEvent) -> str:
     return homes(event.happened_at)[shard_of(event.event_id)]
 
 
-def event_row(event: WebhookEvent, kept: timedelta, *, fan_out: bool = True) -> WebhookEventRow:
-    """`fan_out`: whether deliveries to the endpoints are still to be made of it."""
+def event_row(event: WebhookEvent, kept: timedelta) -> WebhookEventRow:
     return WebhookEventRow(
         home=home_of(event),
         event_id=event.event_id,
         type=str(event.type),
         happened_at=event.happened_at,
         subscription_id=event.subscription_id,
-        body=zlib.compress(event.body.encode(), 9),
-        fan_out_since=event.happened_at if fan_out else None,
+        body=pack(event.body),
         forget_at=forgotten_at(event.happened_at, kept),
     )
 
@@ -64,7 +62,7 @@ def event_of(row: WebhookEventRow) -> WebhookEvent:
         type=row.type,
         happened_at=row.happened_at,
         subscription_id=row.subscription_id,
-        body=zlib.decompress(row.body).decode(),
+        body=unpack(row.body),
     )
 
 

@@ -4,7 +4,7 @@ repeated."""
 from datetime import datetime, timedelta
 from math import ceil
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.models import Model
 
 from notifications.tables.webhook_models import (
@@ -31,7 +31,6 @@ from notifications.webhook_events import WebhookEvent
 from notifications.webhook_ids import SHARDS
 from notifications.webhook_replays import Replay
 
-EVENTS_AT_ONCE = 200
 REPLAYED_AT_ONCE = 25
 
 
@@ -45,7 +44,7 @@ class WebhookStore:
     def __init__(self, kept: timedelta) -> None:
         self.kept = kept
 
-    # -- events (written by `store.py`, with the change that they tell of) -----------------------------------
+    # -- events ----------------------------------------------------------------------------------------------
 
     def event(self, home: str, event_id: str) -> WebhookEvent | None:
         """None where its retention time is over."""
@@ -55,24 +54,9 @@ class WebhookStore:
             return None
 
     def keep_event(self, event: WebhookEvent) -> str:
-        """Keep an event that is for one endpoint alone. Returns where it is kept."""
-        event_row(event, self.kept, fan_out=False).save()
+        """Keep an event, if it is not kept yet. Returns where."""
+        _saved(event_row(event, self.kept), WebhookEventRow.event_id.does_not_exist())
         return home_of(event)
-
-    def events_to_fan_out(self) -> list[tuple[str, str]]:
-        """Where the events are of which deliveries are still to be made, as of a moment ago."""
-        rows = WebhookEventRow.to_fan_out.scan(limit=EVENTS_AT_ONCE)
-        return [(row.home, row.event_id) for row in rows]
-
-    def fanned_out(self, home: str, event_id: str) -> None:
-        """Say that all deliveries of an event have been made."""
-        try:
-            WebhookEventRow(home, event_id).update(
-                actions=[WebhookEventRow.fan_out_since.remove()],
-                condition=WebhookEventRow.fan_out_since.exists(),
-            )
-        except UpdateError as error:
-            _unless_condition(error)  # another process was quicker, or its retention time is over
 
     def events_of(self, home: str, after: str | None) -> tuple[list[WebhookEvent], str | None]:
         """A page of the events kept there, and the last one's id, or None where no page follows."""
@@ -158,11 +142,7 @@ def _saved(row: Model, condition: object) -> bool:
     try:
         row.save(condition=condition)  # type: ignore[arg-type]
     except PutError as error:
-        _unless_condition(error)
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
         return False
     return True
-
-
-def _unless_condition(error: PutError | UpdateError | DeleteError) -> None:
-    if error.cause_response_code != "ConditionalCheckFailedException":
-        raise error

@@ -1,9 +1,9 @@
 """The worker's first door: a message from the queue, or the end of a last hour, becomes plain calls to the
 rules."""
 
+import itertools
 import random
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,11 +16,12 @@ from notifications import inbox
 from notifications.catalogue import Catalogue
 from notifications.changes import Change, Outcome, Published, ask_nothing, changes, outcome
 from notifications.folding import fold
-from notifications.history import TIME, Happening, noticed
-from notifications.inbox import NAME_OF, Entry, UnreadableMessage
-from notifications.news import A_PERSON_MUST_HEAR, NOTICES, Door, News
+from notifications.history import TIME
+from notifications.inbox import Entry, UnreadableMessage
+from notifications.news import A_PERSON_MUST_HEAR, NOTICES, Door, News, same_notice
 from notifications.questions import Schedule
 from notifications.renewals import Joined, join
+from notifications.subject_log import entries_of_news
 from notifications.subscription import Subscription
 from notifications.tables.models import InboxRow
 from notifications.tables.store import AlreadyReceived, Decision, Overtaken, Store
@@ -151,27 +152,29 @@ class Worker:
     def _apply(self, entry: Entry, news: News, now: datetime, instead_of: InboxRow | None) -> str:
         joined = join(news, self.store.news_of)
         after = fold(joined.facts[news.subject], now)
-        others = [
-            subscription
+        others = {
+            subject: fold(joined.facts[subject], now)
             for subject in joined.changed_subjects()
             if subject != news.subject
-            for subscription in fold(joined.facts[subject], now)
-        ]
-        before = self.store.published(one.subscription_id for one in [*after, *others])
+        }
+        every = itertools.chain(after, *others.values())
+        before = self.store.published(one.subscription_id for one in every)
         ask = (
             ask_nothing
             if news.kind in NOTICES
             else partial(self.schedule.after_news, kind=news.kind, now=now)
         )
-        changed = [*changes(before, after, now, ask), *changes(before, others, now)]
-        notices = list(_notices(news, joined, after, before))
-        became = outcome(after, changed)
-        telling = _telling(news, joined, after, before, now)
-        decision = Decision(became, joined, _subject_of(news, after), changed, notices, telling)
+        changes_of = {news.subject: changes(before, after, now, ask)} | {
+            subject: changes(before, of_other, now) for subject, of_other in others.items()
+        }
+        changed = list(itertools.chain(*changes_of.values()))
+        notice = _notice(news, joined, after, before, now)
+        entries = list(entries_of_news(news, entry.name, joined, changes_of, notice, now, shown))
+        decision = Decision(outcome(after, changed), _subject_of(news, after), changed, entries)
         self.store.take(entry, decision, now, instead_of)
         _tell(changed, entry.name)
         _call_a_person(news, entry.name, decision.subscription_id, joined)
-        return became
+        return decision.outcome
 
     def sweep_when_due(self) -> None:
         """Take the step below once at start, then at most once in `sweep_every`, also when the clock was set
@@ -187,7 +190,7 @@ class Worker:
         it."""
         ended = 0
         ask = partial(self.schedule.after_news, kind=None, now=now)
-        for published in self.store.in_last_hour():
+        for published in self.store.published(self.store.last_hours_over(now)).values():
             after = published.subscription.expired(now)
             if after == published.subscription:
                 continue
@@ -213,48 +216,24 @@ def door_of(message: Message) -> Door:
     return Door.HTTPS if text_of(message, "door") == Door.HTTPS else Door.QUEUE
 
 
-def _notices(
-    news: News, joined: Joined, after: list[Subscription], before: dict[str, Published]
-) -> Iterator[Happening]:
-    """What is put into the history beside the changes: this notice, or those that waited for a subscription
-    to be put into the history of. A copy for the other party says nothing new."""
-    known = joined.facts[news.subject][: joined.known[news.subject]]
-    for subscription in after:
-        row = before.get(subscription.subscription_id)
-        if row is None:
-            for one in _each_once(joined.facts[news.subject]):
-                yield noticed(one, NAME_OF[one.kind], subscription.subscription_id, 1)
-        elif news.kind in NOTICES and not any(_same_notice(news, one) for one in known):
-            yield noticed(news, NAME_OF[news.kind], subscription.subscription_id, row.version)
-
-
-def _telling(
+def _notice(
     news: News, joined: Joined, after: list[Subscription], before: dict[str, Published], now: datetime
 ) -> WebhookEvent | None:
     """What the seller's systems are told of a notice, as soon as it comes, also while it is not known yet
-    whose it is."""
-    known = joined.facts[news.subject][: joined.known[news.subject]]
-    if any(_same_notice(news, one) for one in known):
+    whose it is. A copy for the other party says nothing new."""
+    if _known_already(news, joined):
         return None
     row = before.get(after[0].subscription_id) if after else None
     return of_notice(news, shown(row) if row else None, now)
 
 
-def _each_once(facts: list[News]) -> list[News]:
-    once: list[News] = []
-    for one in facts:
-        if one.kind in NOTICES and not any(_same_notice(one, other) for other in once):
-            once.append(one)
-    return once
-
-
-def _same_notice(one: News, other: News) -> bool:
-    return one.kind == other.kind and one.notice == other.notice
+def _known_already(news: News, joined: Joined) -> bool:
+    known = joined.facts[news.subject][: joined.known[news.subject]]
+    return any(same_notice(news, one) for one in known)
 
 
 def _call_a_person(news: News, name: str, subscription_id: str | None, joined: Joined) -> None:
-    known = joined.facts[news.subject][: joined.known[news.subject]]
-    if news.kind not in A_PERSON_MUST_HEAR or any(_same_notice(news, one) for one in known):
+    if news.kind not in A_PERSON_MUST_HEAR or _known_already(news, joined):
         return
     ATTENTION.labels(news.kind.value).inc()
     log.warning(

@@ -2,16 +2,17 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
 from chassis.clock import Clock
+from notifications.tables.telling_store import TellingStore
 from notifications.tables.webhook_store import WebhookStore
 from notifications.webhook_call import Answer, WebhookCall
 from notifications.webhook_deliveries import Attempt, Delivery, Reason, State, delivery
@@ -32,10 +33,6 @@ T = TypeVar("T")
 
 ATTEMPTS = Counter("marketplane_webhook_attempts_total", "Tries to deliver a webhook.", ["outcome"])
 DEAD = Counter("marketplane_webhook_deliveries_dead_total", "Webhook deliveries that were given up.")
-TO_FAN_OUT = Gauge(
-    "marketplane_webhook_events_to_fan_out",
-    "Events that had no deliveries yet when the last round began.",
-)
 
 
 class FanOut:
@@ -44,43 +41,33 @@ class FanOut:
     Args:
         store: the tables of webhooks.
         clock: says when a delivery is due: at once.
+        telling_store: says what is not among the events yet; a replay would pass it over.
     """
 
-    def __init__(self, store: WebhookStore, clock: Clock) -> None:
+    def __init__(self, store: WebhookStore, clock: Clock, telling_store: TellingStore) -> None:
         self._store = store
         self._clock = clock
+        self._telling_store = telling_store
 
-    def fan_out(self) -> int:
-        """One round. Returns how many events were seen to.
+    def endpoints(self) -> list[Endpoint]:
+        """Those that are enabled."""
+        return [endpoint for endpoint in self._store.endpoints() if endpoint.enabled]
 
-        1. Read which events have no deliveries yet. They were marked so in the transaction that they tell
-           of. Killed here or later: they still are.
-        2. Read the endpoints, after that: who was there when it happened is among them.
-        3. For each event make a delivery to each endpoint that is enabled and wants it. The id of a delivery
-           is derived, so one that is there already is left alone.
-        4. Remove the event's mark, last.
-        """
-        pending = self._store.events_to_fan_out()
-        TO_FAN_OUT.set(len(pending))
-        if not pending:
-            return 0
-        endpoints = [endpoint for endpoint in self._store.endpoints() if endpoint.enabled]
-        return _each(pending, lambda one: self._fan_out(*one, endpoints))
-
-    def _fan_out(self, home: str, event_id: str, endpoints: list[Endpoint]) -> int:
-        event = self._store.event(home, event_id) if endpoints else None
-        if event is not None:
-            for endpoint in endpoints:
-                if endpoint.wants(event.type):
-                    self._store.create_delivery(delivery(event, home, endpoint, self._clock.now()))
-        self._store.fanned_out(home, event_id)
-        return 1
+    def fan_out(self, event: WebhookEvent, endpoints: Iterable[Endpoint]) -> None:
+        """Keep an event, then make a delivery of it to each endpoint that wants it. Killed in between and
+        taken again, it makes what is missing: the id of a delivery is derived, so one that is there already
+        is left alone."""
+        home = self._store.keep_event(event)
+        for endpoint in endpoints:
+            if endpoint.wants(event.type):
+                self._store.create_delivery(delivery(event, home, endpoint, self._clock.now()))
 
     def replay(self) -> int:
         """One page of each replay that is running. Returns how many deliveries were made.
 
-        1. Read a page of the range. 2. Make its deliveries, with derived ids. 3. Write how far the replay has
-        come, if nobody else did. Killed before 3: the same page makes the same deliveries.
+        1. Read a page of the range, once all of the range is told. 2. Make its deliveries, with derived ids.
+        3. Write how far the replay has come, if nobody else did. Killed before 3: the same page makes the
+        same deliveries.
         """
         return _each(self._store.running_replays(), self._go_on)
 
@@ -92,6 +79,8 @@ class FanOut:
         endpoint = self._store.endpoint(replay.endpoint_id)
         if endpoint is None or not endpoint.enabled:
             self._store.replace_replay(replay, replay.stopped(now))
+            return 0
+        if self._telling_store.has_events_untold(replay.since, min(replay.until, replay.created_at)):
             return 0
         home = replay.home
         events, last = self._store.events_of(home, replay.after)
