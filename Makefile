@@ -27,6 +27,10 @@ up: setup ## Run everything until Ctrl-C and print the addresses (FIRST_PORT=810
 test: setup ## Run all checks and tests (PARTS="metering journeys" for some; ENGINE=dynamodb-local for Amazon's engine)
 	@$(DEV) tools/test $(PARTS)
 
+.PHONY: faults
+faults: setup ## Let every step fail in every way and by every door; `make test` leaves out most combinations
+	@FAULTS_DEEP=1 $(DEV) tools/test faults
+
 .PHONY: lint
 lint: setup ## Check style, types, imports, contracts and Dockerfiles
 	@$(DEV) tools/lint

@@ -14,7 +14,6 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -22,12 +21,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.registration_house import RegistrationHouse, running_registration
-from tests.browser.visits import DESKTOP, Visit, Visits
+from tests.browser.visits import DESKTOP, PATIENCE, Visit, Visits
 from tests.running_simulator import Simulator, running_simulator
 
-ROOT = Path(__file__).parents[2]
-# Pictures are looked at, not kept: git ignores this folder.
-PICTURES = Path(os.environ.get("SCREENSHOTS") or ROOT / ".state" / "screenshots")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -87,12 +83,6 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> Path:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    return PICTURES
-
-
-@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     program = chromium()
     with sync_playwright() as playwright:
@@ -130,7 +120,7 @@ def registration() -> Iterator[Any]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Registration)
     server.posts = []  # type: ignore[attr-defined]
     server.url = f"http://127.0.0.1:{server.server_port}/register"  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield server
     server.shutdown()
@@ -154,7 +144,7 @@ def page(browser: Browser, simulator: Simulator, request: pytest.FixtureRequest)
         java_script_enabled=request.param == "with JavaScript",
         viewport={"width": 1200, "height": 900},
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 
@@ -163,7 +153,7 @@ def page(browser: Browser, simulator: Simulator, request: pytest.FixtureRequest)
 def scripted_page(browser: Browser, simulator: Simulator) -> Iterator[Page]:
     """A page with JavaScript, which the accessibility check needs."""
     context = browser.new_context(base_url=simulator.url, viewport={"width": 1200, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 
@@ -182,9 +172,9 @@ def house(standing_house: RegistrationHouse) -> Iterator[RegistrationHouse]:
 
 
 @pytest.fixture
-def visits(browser: Browser, house: RegistrationHouse, pictures: Path) -> Iterator[Visits]:
+def visits(browser: Browser, house: RegistrationHouse) -> Iterator[Visits]:
     """Lets people come. When the test is over, it fails if a browser of theirs complained about a page."""
-    visits = Visits(browser, house, pictures / "registration")
+    visits = Visits(browser, house)
     yield visits
     visits.close()
 

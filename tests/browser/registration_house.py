@@ -138,11 +138,12 @@ class RegistrationHouse:
                 self.stack.start(name)
 
     def letter_to(self, email: str) -> str:
-        """Waits for a letter; answers it as it lies there."""
+        """Waits for the letter that confirms an account; answers it as it lies there. (The one that says that
+        access is there may be out before it.)"""
         folder = self.stack.directory / "mail"
 
         def found() -> str:
-            letters = (file.read_text() for file in folder.glob("*.eml"))
+            letters = (file.read_text() for file in folder.glob("welcome-letter-*.eml"))
             return next((letter for letter in letters if f"To: {email}\n" in letter), "")
 
         return until(found, "a letter")

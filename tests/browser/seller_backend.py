@@ -49,7 +49,7 @@ def running_backend() -> Iterator[SellerBackend]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
     backend.address = f"http://127.0.0.1:{server.server_port}/accounts"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
         yield backend

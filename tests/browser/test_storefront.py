@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+
+from tests.browser.visits import take_picture
 
 
 def subscribe(page: Page, product: str, offer: str, registration: Any) -> None:
@@ -176,9 +177,7 @@ def meter(simulator: Any, agreement: dict[str, Any], quantity: str) -> None:
 
 
 @pytest.mark.parametrize(("size", "width"), [("wide", 1200), ("narrow", 390)])
-def test_every_page_is_accessible_and_fits(
-    scripted_page: Page, lived: dict[str, str], pictures: Path, size: str, width: int
-):
+def test_every_page_is_accessible_and_fits(scripted_page: Page, lived: dict[str, str], size: str, width: int):
     page = scripted_page
     page.set_viewport_size({"width": width, "height": 900})
     for name, path in lived.items():
@@ -187,7 +186,7 @@ def test_every_page_is_accessible_and_fits(
             page.get_by_role("radio", name="Private offer").check()
         if name in ("news", "agreement"):
             page.locator("summary").first.click()
-        page.screenshot(path=pictures / f"{name}-{size}.png", full_page=True)
+        take_picture(page, f"storefront/{name}-{size}")
         violations = [
             {"rule": found["id"], "where": [node["target"] for node in found["nodes"]]}
             for found in Axe().run(page).response["violations"]
@@ -199,7 +198,7 @@ def test_every_page_is_accessible_and_fits(
         assert overflow <= 0, f"{name} is {overflow} pixels wider than a window of {width}"
 
 
-def test_every_empty_page_is_accessible(scripted_page: Page, simulator: Any, pictures: Path):
+def test_every_empty_page_is_accessible(scripted_page: Page, simulator: Any):
     simulator.do("POST", "reset")
     for name, path in {
         "products": "/",
@@ -208,7 +207,7 @@ def test_every_empty_page_is_accessible(scripted_page: Page, simulator: Any, pic
         "news": "/news",
     }.items():
         scripted_page.goto(path)
-        scripted_page.screenshot(path=pictures / f"empty-{name}.png")
+        take_picture(scripted_page, f"storefront/empty-{name}")
         assert Axe().run(scripted_page).response["violations"] == []
 
 

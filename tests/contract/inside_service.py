@@ -55,6 +55,13 @@ def read_customers(service: str, customer_ids: list[str]) -> dict[str, dict[str,
     return {name: asdict(row) for name in customer_ids if (row := read(name))}
 
 
+def make_keys(service: str, scopes: list[list[str]]) -> list[str]:
+    """A new API key for each of these sets of scopes."""
+    app = importlib.import_module(f"{service}.app")
+    ring = app.key_ring(importlib.import_module(f"{service}.settings").Settings())
+    return [ring.add("+".join(some), set(some)) for some in scopes]
+
+
 if __name__ == "__main__":
     service, question = sys.argv[1:]
     answer = globals()[question](service, json.load(sys.stdin))

@@ -18,12 +18,12 @@ from tests.contract.world import World
 READERS_PREFIX = "readers-"
 
 
-def inside(service: str, question: str, argument: Any, world: World) -> Any:
-    """A question to a service's own code, about tables of their own."""
+def inside(service: str, question: str, argument: Any, world: World, prefix: str = READERS_PREFIX) -> Any:
+    """A question to a service's own code, about tables of their own unless another prefix names others."""
     done = subprocess.run(
         [ROOT / ".venv" / service / "bin" / "python", "tests/contract/inside_service.py", service, question],
         cwd=ROOT,
-        env=world.stack.environment_of(f"{service}-web") | {"TABLE_PREFIX": READERS_PREFIX, "PORT": "1"},
+        env=world.stack.environment_of(f"{service}-web") | {"TABLE_PREFIX": prefix, "PORT": "1"},
         input=json.dumps(argument),
         capture_output=True,
         text=True,

@@ -31,6 +31,7 @@ from tests.contract.contracts import SCOPES, SERVICES, Operation, document
 from tests.contract.schemas import schema
 from tests.contract.seldom_news import legacy_messages, notices
 from tests.contract.seller_side import GONE, HANDED_OVER_PRODUCT, REFUSED, UNANSWERED, WEBHOOKS, SellerSide
+from tests.journeys.standing import last_warnings
 from tools.stack import LOCAL_SECRET, METERING_SIGNALS, REGION, REGISTRATION_SIGNALS, Stack
 from tools.visitor import Visitor
 
@@ -63,7 +64,8 @@ ENVIRONMENT = {
     "API_ARRIVALS_RATE": "1000000/minute",
     "SUBMITS_RATE": "1000000/minute",
 }
-PROCESS_ENVIRONMENT = {"simulator": {"SIMULATOR_START": START}}
+# As many calls of AWS as come: its quotas are of real seconds.
+PROCESS_ENVIRONMENT = {"simulator": {"SIMULATOR_START": START, "SIMULATOR_CALLS_PER_SECOND": "0"}}
 
 # What the contracts' examples are called.
 A_SUBSCRIPTION = "sub_akqbclolnbr5rol2aljugptsbj"
@@ -159,6 +161,7 @@ class World:
         self._session = requests.Session()
         self._session.trust_env = False
         self._numbers = itertools.count(1)
+        self._aws: dict[str, Any] = {}
 
     # -- coming about ----------------------------------------------------------------------------------------
 
@@ -476,6 +479,8 @@ class World:
         """Hang up."""
         self._http.close()
         self._session.close()
+        for client in self._aws.values():
+            client.close()
 
     # -- the clock and the tables ----------------------------------------------------------------------------
 
@@ -498,15 +503,17 @@ class World:
         return self.aws("sqs")
 
     def aws(self, service: str) -> Any:
-        """A boto3 client of the stack's engine and account."""
-        variables = self.stack.environment_of("registration-web")
-        return boto3.client(
-            service,
-            endpoint_url=variables[f"AWS_ENDPOINT_URL_{service.upper()}"],
-            region_name=REGION,
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        )
+        """A boto3 client of the stack's engine and account; made once, for that takes long."""
+        if service not in self._aws:
+            variables = self.stack.environment_of("registration-web")
+            self._aws[service] = boto3.client(
+                service,
+                endpoint_url=variables[f"AWS_ENDPOINT_URL_{service.upper()}"],
+                region_name=REGION,
+                aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._aws[service]
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All items of a table as JSON would show them."""
@@ -553,8 +560,11 @@ class World:
     def _until(self, what: str, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not holds():
-            assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}"
-            time.sleep(0.05)
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"Waited {PATIENCE_SECONDS:.0f} s in vain for {what}. {last_warnings(self.stack)}"
+                )
+            time.sleep(0.1)
 
     # -- generated requests ----------------------------------------------------------------------------------
 

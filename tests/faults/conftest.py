@@ -46,7 +46,8 @@ def standing_house(
 
 @pytest.fixture
 def house(standing_house: FaultyHouse) -> Iterator[FaultyHouse]:
-    """The same house for each test, with no fault in it before and after."""
+    """The same house for each test, with no fault in it before and after, and nothing left to do."""
     standing_house.mend()
+    standing_house.until_quiet()
     yield standing_house
     standing_house.mend()

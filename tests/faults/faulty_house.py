@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
 
 from tests.journeys.back_end import SellersBackEnd
-from tests.journeys.house import ENVIRONMENT, PROCESS_ENVIRONMENT, House
+from tests.journeys.house import (
+    ENVIRONMENT,
+    NEWS_QUEUE,
+    PROCESS_ENVIRONMENT,
+    REGISTRATION_SIGNALS_QUEUE,
+    SIGNALS_QUEUE,
+    House,
+)
 from tools.stack import Stack
+
+DEEP = os.environ.get("FAULTS_DEEP") == "1"
+"""Whether all combinations are played (`make faults`). `make test` plays each step and each way of failing
+that our own code sees."""
 
 ATTEMPTS = 2
 READ_TIMEOUT_SECONDS = 2.0
@@ -22,11 +37,20 @@ FAULTY_PROCESS_ENVIRONMENT = {
     **PROCESS_ENVIRONMENT,
     "registration-web": IMPATIENT,
     "registration-worker": {"SWEEP_SECONDS": "1"},
+    # Two threads would share the faults of one call between them, and then each try again by itself.
+    "notifications-worker": {"WORKER_THREADS": "1"},
     "metering-web": IMPATIENT,
 }
 
 # A loop that failed so often since its start pauses for seconds before it begins again.
 LOOP_FAILURES_BORNE = 2
+
+
+def by_turns(cases: Iterable[str], ways: Sequence[str]) -> list[tuple[str, str]]:
+    """Each case by one of the ways, by turns; where all combinations are played, by each."""
+    if DEEP:
+        return list(itertools.product(cases, ways))
+    return list(zip(cases, itertools.cycle(ways), strict=False))
 
 
 class FaultyHouse(House):
@@ -54,6 +78,27 @@ class FaultyHouse(House):
     def mend(self) -> None:
         """Forgets all faults."""
         self.http.delete(self._proxy).raise_for_status()
+
+    def until_quiet(self) -> None:
+        """Waits until nobody has anything to do before the clock moves. Else what the test before has set
+        going would draw the next fault upon itself."""
+        news = self.engine.queue(NEWS_QUEUE)
+        signals = [self.engine.queue(name) for name in (SIGNALS_QUEUE, REGISTRATION_SIGNALS_QUEUE)]
+
+        def quiet() -> bool:
+            # In the order in which one sets the next going.
+            if news.depth():
+                return False
+            questions = self.engine.rows("marketplane-subscriptions", having="private_ask_at")
+            asked_at = [datetime.fromisoformat(row["private_ask_at"]) for row in questions]
+            return (
+                all(moment > self.now() for moment in asked_at)
+                and self.all_told()
+                and not any(queue.depth() for queue in signals)
+                and self.at_rest(self.engine.rows("marketplane-registration-outbox"))
+            )
+
+        self.until(quiet, "a quiet house")
 
     def rest(self, worker: str) -> None:
         """Starts a worker anew whose loops failed so often that they begin again after long pauses only."""

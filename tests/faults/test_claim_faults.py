@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.faulty_house import ATTEMPTS, SLOW_SECONDS, FaultyHouse, assert_unavailable
+from tests.faults.faulty_house import ATTEMPTS, SLOW_SECONDS, FaultyHouse, assert_unavailable, by_turns
 from tests.journeys.house import DONE, DOORS, Buyer
 
 # One act: the claim, the customer, and what follows (the letter).
@@ -50,8 +50,7 @@ def assert_one_customer(house: FaultyHouse, buyer: Buyer) -> None:
     house.until_written(buyer, "welcome")
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("case", CLAIMING)
+@pytest.mark.parametrize(("case", "door"), by_turns(CLAIMING, DOORS))
 def test_one_claim_whatever_fails(house: FaultyHouse, case: str, door: str) -> None:
     kind, (operation, resource), more, asks_again = CLAIMING[case]
     buyer = house.buy("legacy" if door == "html" else "concurrent_agreements")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.faulty_house import ATTEMPTS, FaultyHouse, assert_unavailable
+from tests.faults.faulty_house import ATTEMPTS, FaultyHouse, assert_unavailable, by_turns
 from tests.journeys.back_end import SellersBackEnd
 from tests.journeys.catalogue import HANDING_OVER, PRODUCT_IDS
 from tests.journeys.house import DONE, DOORS, NEXT_TRY, Buyer, Landing
@@ -57,8 +57,7 @@ def assert_one_question(back_end: SellersBackEnd, buyer: Buyer) -> None:
     assert len({(question.key, question.body) for question in questions}) == 1
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "door"), by_turns(CASES, DOORS))
 def test_one_account_whatever_fails(
     house: FaultyHouse, back_end: SellersBackEnd, case: str, door: str
 ) -> None:

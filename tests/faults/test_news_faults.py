@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.faulty_house import ATTEMPTS, FaultyHouse
+from tests.faults.faulty_house import ATTEMPTS, DEEP, FaultyHouse
 from tests.journeys.house import (
     GENERATIONS,
     LISTENER_QUEUE,
@@ -45,8 +45,8 @@ WRITES = {
 # How a write fails: once our client library tries again by itself, ATTEMPTS times our own code sees it.
 FAILURES: dict[str, tuple[str, int]] = {
     "before": ("error_before", ATTEMPTS),
-    "after the commit, once": ("error_after", 1),
     "after the commit": ("drop_after", ATTEMPTS),
+    **({"after the commit, once": ("error_after", 1)} if DEEP else {}),
 }
 CASES: dict[str, list[tuple[str, str, str, dict[str, Any]]]] = {
     **{
@@ -139,7 +139,8 @@ def test_the_end_of_the_last_hour_whatever_fails(house: FaultyHouse, generation:
     house.cancel(buyer)
     house.advance(UNTIL_ENDING)
     house.until_status("ending", buyer)
-    house.until(house.all_told, "everybody to be told")
+    # Also of what else AWS says of the end: the fault is for the sweep.
+    house.until_all_is_heard(buyer)
     signals_of(house, buyer)
     kind, count = FAILURES[failure]
     house.fail("error_before", "Scan", ROWS, count=ATTEMPTS)

@@ -83,13 +83,7 @@ def assert_whole(house: FaultyHouse, buyer: Buyer, status: str, pieces: int, rec
     versions = list(range(1, house.subscription(buyer)["version"] + 1))
     told = house.listed(f"/v1/subscriptions/{buyer.subscription_id}/history")
     assert sorted(entry["version"] for entry in told) == versions
-    # In which a reader learns more than which message it was.
-    loud = {
-        entry["version"]
-        for entry in told
-        if {change["attribute"] for change in entry["changes"]} - {"changed_at", "changed_by"}
-    }
-
+    loud = house.told_versions(buyer)
     heard: dict[int, dict[str, Any]] = {}
 
     def all_heard() -> bool:

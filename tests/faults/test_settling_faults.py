@@ -60,7 +60,8 @@ def test_access_is_told_whatever_fails(house: FaultyHouse, case: str) -> None:
     house.until(house.fired, "the fault")
     house.mend()
     house.until(lambda: house.rows_of(buyer)[0].get("access_told_at"), "the mark")
-    # A letter that could not be ticked off is due again after a pause, or when its lease is over.
+    # A letter that could not be ticked off is due again after a pause.
+    house.until_at_rest(buyer)
     house.advance(UNTIL_ACTIVE)
     house.until_written(buyer, "welcome", "access")
     signals = house.engine.queue(REGISTRATION_SIGNALS_QUEUE)
@@ -74,7 +75,7 @@ def test_the_sweep_heals_a_lost_signal(house: FaultyHouse) -> None:
     buyer = house.buy("concurrent_agreements")
     registered(house, buyer)
     signals = house.engine.queue(REGISTRATION_SIGNALS_QUEUE)
-    house.fail("error_before", "SendMessage", REGISTRATION_SIGNALS_QUEUE)
+    house.fail("error_before", "SendMessageBatch", REGISTRATION_SIGNALS_QUEUE)
     house.advance(UNTIL_ACTIVE)
     house.until_status("active", buyer)
     house.until(house.fired, "the signal that does not leave")

@@ -29,6 +29,7 @@ from botocore.config import Config
 
 from tests.journeys.back_end import SellersBackEnd
 from tests.journeys.catalogue import SUPPORT, write_catalogue
+from tests.journeys.standing import how_it_stands
 from tools.stack import ACCOUNT, REGION, SERVICES, Stack
 from tools.story import LEGACY_PRODUCT, LICENSED_PRODUCT, START
 from tools.visitor import Visitor
@@ -49,17 +50,21 @@ DIMENSION = "gpu_hours"  # both products have it
 WORKERS = ("registration-worker", "notifications-worker", "metering-worker")
 FRONTEND = "frontend"  # what the identity provider calls the seller's own frontend
 
-# Short beats, so that waiting for the next one is short; all else as in production, but for how often one
-# address may land: all buyers of the journeys come from the same.
+# Short beats, so that waiting for the next one is short, and not so short that the beat alone slows all down;
+# all else as in production, but for how often one address may land: all buyers of the journeys come from the
+# same.
 ENVIRONMENT = {
-    "CYCLE_SECONDS": "0.2",
+    "CYCLE_SECONDS": "0.5",
     "SIGNAL_QUEUES": f"{SIGNALS_QUEUE},{REGISTRATION_SIGNALS_QUEUE},{LISTENER_QUEUE}",
     "LANDINGS_RATE": "100000/minute",
     "API_ARRIVALS_RATE": "100000/minute",
 }
-PROCESS_ENVIRONMENT = {"simulator": {"SIMULATOR_START": START}}
+# AWS takes as many calls as come. By its quotas, which are of real seconds, it would take minutes until each
+# agreement of so many purchases is asked for. (The demo's house keeps them.)
+PROCESS_ENVIRONMENT = {"simulator": {"SIMULATOR_START": START, "SIMULATOR_CALLS_PER_SECOND": "0"}}
 
 PATIENCE_SECONDS = 90.0  # for one condition on a machine that is busy with other things
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.03, 0.25
 # After this much of AWS's time the news of a purchase has come due, of either generation.
 UNTIL_ACTIVE = timedelta(seconds=75)
 # And after this much that of a cancellation, but for the end of the last hour.
@@ -321,7 +326,7 @@ class House:
 
     def all_told(self) -> bool:
         """Whether notifications has told everybody of everything that it knows."""
-        return not any("untold_since" in row for row in self.engine.rows("marketplane-notifications-log"))
+        return not self.engine.rows("marketplane-notifications-log", having="untold_since")
 
     def waiting(self, buyer: Buyer) -> list[dict[str, Any]]:
         """What a purchase has set going and is not done yet, as operators see it."""
@@ -329,14 +334,25 @@ class House:
         return [item for item in items if item["subscription_id"] == buyer.subscription_id]
 
     def until_tried(self, buyer: Buyer, times: int) -> None:
-        """Waits until what a purchase set going was tried so often in vain, and nobody has it in hand: who does
-        has it for UNTIL_TAKEN_OVER, the first few pauses are shorter by far."""
+        """Waits until what a purchase set going was tried so often in vain, and nobody has it in hand."""
 
         def failed() -> bool:
-            soon = wire(self.now() + UNTIL_TAKEN_OVER / 2)
-            return any(one["attempts"] >= times and one["due_at"] < soon for one in self.waiting(buyer))
+            items = self.waiting(buyer)
+            return self.at_rest(items) and any(one["attempts"] >= times for one in items)
 
-        self.until(failed, f"try number {times}")
+        self.until(failed, f"try number {times}", buyer)
+
+    def until_at_rest(self, buyer: Buyer) -> None:
+        """Waits until what a purchase set going is done, or waits for a later moment. To be called before the
+        clock is moved so that it is tried again: the pause after a try counts from when the try ended."""
+        self.until(lambda: self.at_rest(self.waiting(buyer)), "what was begun to be ended", buyer)
+
+    def at_rest(self, items: list[dict[str, Any]]) -> bool:
+        """Whether nobody has one of these in hand, and none is due. Who has one in hand has it for
+        UNTIL_TAKEN_OVER; the first few pauses are shorter by far."""
+        now = self.now()
+        in_hand = now + UNTIL_TAKEN_OVER / 2
+        return all(now < datetime.fromisoformat(one["due_at"]) < in_hand for one in items)
 
     def customer_signed_in_as(self, subject: str, *buyers: Buyer) -> dict[str, Any]:
         """Who signed in, if that is one customer, with all these purchases and no others."""
@@ -470,23 +486,35 @@ class House:
     def until_status(self, status: str, *buyers: Buyer) -> None:
         for buyer in buyers:
             self.until(
-                lambda buyer=buyer: self.subscription(buyer).get("status") == status, f"status {status}"
+                lambda buyer=buyer: self.subscription(buyer).get("status") == status,
+                f"status {status}",
+                buyer,
             )
 
     def until_answered(self, *buyers: Buyer) -> None:
-        """Waits until nothing is left to ask AWS about these purchases: each answer changes their rows."""
+        """Waits until all news that has come due is applied and nothing is left to ask AWS about these
+        purchases: until then their rows may change."""
         ids = {buyer.subscription_id for buyer in buyers}
+        queue = self.engine.queue(NEWS_QUEUE)
 
         def nothing_is_due() -> bool:
-            rows = self.engine.rows("marketplane-subscriptions")
-            due = [
-                row["private_ask_at"]
-                for row in rows
-                if row["subscription_id"] in ids and "private_ask_at" in row
-            ]
-            return all(at > wire(self.now()) for at in due)
+            if any(one["state"] == "due" for buyer in buyers for one in self.news(buyer)) or queue.depth():
+                return False
+            rows = self.engine.rows("marketplane-subscriptions", having="private_ask_at")
+            asked_at = [row["private_ask_at"] for row in rows if row["subscription_id"] in ids]
+            return all(datetime.fromisoformat(at) > self.now() for at in asked_at)
 
-        self.until(nothing_is_due, "AWS's answers")
+        self.until(nothing_is_due, "AWS's news and answers", *buyers)
+
+    def told_versions(self, buyer: Buyer) -> set[int]:
+        """The versions of a subscription that others are told of. (One in which a reader learns nothing but
+        which message it was is told to nobody.)"""
+        history = self.listed(f"/v1/subscriptions/{buyer.subscription_id}/history")
+        return {
+            entry["version"]
+            for entry in history
+            if {change["attribute"] for change in entry["changes"]} - {"changed_at", "changed_by"}
+        }
 
     # -- its processes -----------------------------------------------------------------------------
 
@@ -522,9 +550,14 @@ class House:
                 return found
             query["cursor"] = page["next_cursor"]
 
-    def until(self, holds: Callable[[], T], what: str, seconds: float = PATIENCE_SECONDS) -> T:
-        """Waits for a condition; answers what made it true."""
-        return until(holds, what, seconds)
+    def until(self, holds: Callable[[], T], what: str, *buyers: Buyer) -> T:
+        """Waits for a condition; answers what made it true. In vain, it says how things stand, and what is
+        known of these buyers."""
+        try:
+            return until(holds, what)
+        except TimeoutError as error:
+            error.add_note(how_it_stands(self, *buyers))
+            raise
 
     def _simulator(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         url = f"{self.stack.urls['simulator']}/_simulator{path}"
@@ -551,9 +584,10 @@ class Engine:
     def queues(self) -> list[str]:
         return [url.rpartition("/")[2] for url in self.sqs.list_queues().get("QueueUrls", [])]
 
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        """All items of a table."""
-        pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    def rows(self, table: str, having: str = "") -> list[dict[str, Any]]:
+        """All items of a table, or only those that have an attribute."""
+        only = {"FilterExpression": f"attribute_exists({having})"} if having else {}
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **only)
         plain = TypeDeserializer().deserialize
         return [
             {key: plain(value) for key, value in item.items()} for page in pages for item in page["Items"]
@@ -741,16 +775,18 @@ class QueueView:
 
 
 def until(holds: Callable[[], T], what: str, seconds: float = PATIENCE_SECONDS) -> T:
-    """Waits for a condition; answers what made it true.
+    """Waits for a condition; answers what made it true. It is asked less often the longer it takes.
 
     Raises:
         TimeoutError: it did not come true.
     """
     deadline = time.monotonic() + seconds
+    pause = SHORTEST_PAUSE_SECONDS
     while not (found := holds()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"Waited {seconds:.0f} s in vain for {what}.")
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(pause * 1.2, LONGEST_PAUSE_SECONDS)
     return found
 
 

@@ -48,7 +48,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     stack = Stack(
         directory,
         processes=PROCESSES,
-        environment=ENVIRONMENT,
+        environment=ENVIRONMENT | {"CYCLE_SECONDS": "0.5"},
         process_environment={"simulator": {"SIMULATOR_START": START}},
     )
     with stack:
