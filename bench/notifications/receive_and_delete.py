@@ -1,11 +1,12 @@
-"""The loop beside which the worker is measured: it receives and deletes by the same code, and does no more.
+"""The loops beside which the worker is measured: they receive and delete, and do no more.
 
-python receive_and_delete.py QUEUE THREADS
+python receive_and_delete.py QUEUE THREADS (in-one-call | one-by-one)
 """
 
 import signal
 import sys
 import threading
+from typing import Any
 
 from chassis.aws import client
 from chassis.queues import Message, Queue, consume
@@ -16,9 +17,20 @@ def do_nothing(message: Message) -> None:
     """What the worker's handler does, without all of it."""
 
 
+class OneByOne(Queue):
+    """Deletes as AWS's own examples of a consumer do: each message by a call."""
+
+    def delete(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
+
+
+HOW: dict[str, Any] = {"in-one-call": Queue, "one-by-one": OneByOne}
+
+
 def main() -> None:
-    name, threads = sys.argv[1], int(sys.argv[2])
-    queue = Queue(client(Settings(), "sqs"), name)
+    name, threads, how = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    queue = HOW[how](client(Settings(), "sqs"), name)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     loops = [threading.Thread(target=consume, args=(queue, do_nothing, stop)) for _ in range(threads)]

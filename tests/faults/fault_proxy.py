@@ -21,7 +21,7 @@ A fault has these parts (all but `kind` may be left out):
                 unprocessed          of a BatchWriteItem, BatchGetItem or batch of SQS only the first `keep`
                 are executed transaction_conflict TransactionCanceledException with a TransactionConflict for
                 each item down                 every request is cut off, whatever its operation
-    operation   `PutItem` or `DynamoDB_20120810.PutItem`; any when left out
+    operation   `PutItem` or `DynamoDB_20120810.PutItem`; any when left out; `GetItem|Query`: either
     resource    a part of the name of a table or queue that the request touches; any when left out
     skip        how many matching requests pass first (0)
     count       how often it fires; for ever when left out
@@ -89,7 +89,7 @@ class Fault:
         if self.kind == "down":
             return True
         operation = target.rpartition(".")[2]
-        if self.operation and self.operation not in (target, operation):
+        if self.operation and not {target, operation} & set(self.operation.split("|")):
             return False
         if operation not in SUFFERERS.get(self.kind, {operation}):
             return False

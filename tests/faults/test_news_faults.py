@@ -28,16 +28,17 @@ ROWS = "marketplane-subscriptions"
 
 # The calls that the worker makes on the way of one message: name, operation, table or queue.
 READS = {
-    "was it here before": ("GetItem", INBOX),
-    "what is known of its subject": ("Query", LOG),
-    "what do the rows say": ("GetItem", ROWS),
+    # One by one, or those of a receipt together, as they happen to come.
+    "was it here before": ("GetItem|BatchGetItem", INBOX),
+    "what is known of its subject": ("Query|BatchGetItem", LOG),
+    "what do the rows say": ("BatchGetItem", ROWS),
     "what is to be told": ("Scan", LOG),
     "what is told": ("BatchGetItem", LOG),
 }
 WRITES = {
     "message, log entry and row": ("TransactWriteItems", INBOX),
     "the signal": ("SendMessageBatch", SIGNALS_QUEUE),
-    "the event is kept": ("PutItem", EVENTS),
+    "the event is kept": ("BatchWriteItem", EVENTS),
     "the mark is removed": ("UpdateItem", LOG),
     "news is received": ("ReceiveMessage", NEWS_QUEUE),
     "news is deleted": ("DeleteMessageBatch", NEWS_QUEUE),
@@ -61,12 +62,12 @@ CASES: dict[str, list[tuple[str, str, str, dict[str, Any]]]] = {
     "another's transaction is in the way": [
         ("transaction_conflict", "TransactWriteItems", INBOX, {"count": 3})
     ],
-    "others are always quicker": [("transaction_conflict", "TransactWriteItems", INBOX, {"count": 8})],
+    "others are always quicker": [("transaction_conflict", "TransactWriteItems", INBOX, {"count": 22})],
     "a part of the batch is not deleted": [
         ("unprocessed", "DeleteMessageBatch", NEWS_QUEUE, {"keep": 0, "count": 1})
     ],
     "a failed message cannot be postponed": [
-        ("error_before", "GetItem", INBOX, {"count": ATTEMPTS}),
+        ("error_before", "GetItem|BatchGetItem", INBOX, {"count": 2 * ATTEMPTS}),
         ("error_before", "ChangeMessageVisibility", NEWS_QUEUE, {"count": ATTEMPTS}),
     ],
 }

@@ -275,3 +275,70 @@ def test_creating_queues_again_changes_nothing(sqs: Any, queue: Queue) -> None:
     send(queue, "a")
     create_queue_with_dlq(sqs, "news", max_receives=2)
     assert [message.body for message in receive(queue)] == ["a"]
+
+
+# -- a whole receipt at once ---------------------------------------------------------------------------------
+
+
+def test_what_is_handled_together_is_not_handled_again_and_is_deleted(queue: Queue) -> None:
+    send(queue, "a", "b", "c")
+    alone: list[str] = []
+
+    def together(messages: list[Message]) -> list[Message]:
+        return [message for message in messages if message.body != "b"]
+
+    failed = handle_batch(queue, receive(queue), lambda message: alone.append(message.body), together)
+    assert (alone, failed) == (["b"], 0)
+    assert receive(queue) == []
+
+
+def test_when_it_fails_together_each_goes_by_itself(queue: Queue, log_lines: Callable[[], list[Any]]) -> None:
+    send(queue, "a good", "b fails", "c unreadable")
+
+    def together(_messages: list[Message]) -> list[Message]:
+        raise RuntimeError("one of them is odd")
+
+    handle = handler(**{"b fails": RuntimeError("no"), "c unreadable": Unreadable("not JSON")})
+    assert handle_batch(queue, receive(queue), handle, together) == 1
+    assert [message.body for message in receive(queue)] == ["b fails"]
+    assert [letter.body for letter in receive(queue.dead_letters())] == ["c unreadable"]
+    assert log_lines()[0]["event"] == "Messages could not be handled together; each goes by itself."
+
+
+def test_a_message_that_came_alone_is_handled_alone(queue: Queue) -> None:
+    send(queue, "a")
+    alone: list[str] = []
+
+    def together(_messages: list[Message]) -> list[Message]:
+        raise Crash
+
+    handle_batch(queue, receive(queue), lambda message: alone.append(message.body), together)
+    assert alone == ["a"]
+
+
+def test_a_crash_after_handling_together_repeats_all(queue: Queue) -> None:
+    send(queue, "a", "b")
+    messages = receive(queue)
+
+    def crash(_messages: list[Message]) -> list[Message]:
+        raise Crash
+
+    with pytest.raises(Crash):
+        handle_batch(queue, messages, handler(), crash)
+    forget_receipts(queue, messages)
+    assert [message.body for message in receive(queue)] == ["a", "b"]
+
+
+def test_consuming_hands_receipts_over_together(queue: Queue) -> None:
+    send(queue, "a", "b")
+    stop = threading.Event()
+    seen: list[str] = []
+
+    def together(messages: list[Message]) -> list[Message]:
+        seen.extend(message.body for message in messages)
+        stop.set()
+        return messages
+
+    consume(queue, handler(), stop, wait_seconds=0, together=together)
+    assert sorted(seen) == ["a", "b"]
+    assert receive(queue) == []

@@ -121,7 +121,7 @@ class World:
     def work_off(self) -> None:
         """Receive and handle until the queue shows no more messages."""
         while messages := self.queue.receive(wait_seconds=0):
-            handle_batch(self.queue, messages, self.worker.handle)
+            handle_batch(self.queue, messages, self.worker.handle, self.worker.handle_together)
 
     def apply(self, *bodies: str, worker: Worker | None = None) -> None:
         """Hand messages to the worker, as the queue loop would."""

@@ -23,6 +23,7 @@ from samples import action, after, cancelled_life, contract_updated, created, li
 from test_reconciling import Reconciling, listed, tells
 from test_webhooks import House
 
+from chassis.quick_calls import QuickCalls
 from notifications import queues
 from notifications.catalogue import Catalogue, PricingModel, Product
 from notifications.news import Generation
@@ -146,6 +147,12 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Process:
         return one.aws_call(self, operation, request, lambda: aws(self, operation, request))
 
     monkeypatch.setattr(BaseClient, "_make_api_call", call_aws)
+    ask = QuickCalls.ask
+
+    def ask_quickly(self: Any, operation: str, request: dict[str, Any]) -> Any:
+        return one.step(operation, lambda: ask(self, operation, request))
+
+    monkeypatch.setattr(QuickCalls, "ask", ask_quickly)
     observe(PlayedAws, "get_entitlements", "GetEntitlements")
     observe(PlayedAws, "describe_agreement", "DescribeAgreement")
     observe(PlayedAws, "search_agreements", "SearchAgreements")
@@ -207,7 +214,10 @@ class Stage:
                 ]
                 for one in subscriptions
             },
-            "notifications": self.get("/v1/notifications?limit=100")["items"],
+            # Several may be of one moment.
+            "notifications": sorted(
+                self.get("/v1/notifications?limit=100")["items"], key=lambda one: one["notification_id"]
+            ),
             "deliveries": sorted(
                 self.get("/v1/webhook-deliveries?limit=100")["items"],
                 key=lambda one: (one["webhook_id"], one["replay_id"] or "", self._place(one["endpoint_id"])),
@@ -289,6 +299,23 @@ def a_renewal(stage: Stage) -> None:
 def among_poison(stage: Stage) -> None:
     stage.world.apply(created(after(0), "e1"))
     stage.world.send(POISON, license_updated(after(61), "e2"), MORE_POISON)
+
+
+def a_receipt(stage: Stage) -> None:
+    """Of one subject twice and of others once, a copy of the same news, one that came before, and poison."""
+    stage.endpoint()
+    life, renewal = cancelled_life(), samples.renewed_life()
+    stage.world.apply(life[0], *renewal[:3])
+    stage.world.send(
+        life[0],
+        renewal[3],
+        POISON,
+        life[1],
+        life[2],
+        action("subscribe-success", after(0), "m1"),
+        life[1],
+        samples.event("Something New - Manufacturer", after(0), "unknown"),
+    )
 
 
 def a_last_hour(stage: Stage) -> None:
@@ -400,6 +427,9 @@ STORIES = {
         among_poison,
         lambda stage: stage.world.work_off(),
         WORK_OFF | {"SendMessage"},
+    ),
+    "the worker: a receipt of several": Story(
+        a_receipt, lambda stage: stage.world.work_off(), WORK_OFF | {"PutItem", "SendMessage"}
     ),
     "the sweep": Story(
         a_last_hour,

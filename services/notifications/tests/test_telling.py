@@ -148,6 +148,18 @@ def test_signals_do_not_wait_for_webhooks(
     assert (len(world.signals()), len(list(WebhookEventRow.scan()))) == (0, 1)
 
 
+def test_events_that_cannot_be_kept_together_are_kept_each_by_itself(
+    world: World, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_events: Any) -> None:
+        raise ValueError("one of them is too large")
+
+    world.apply(*cancelled_life()[:3])
+    monkeypatch.setattr(parts.fan_out._store, "keep_events", refused)
+    assert parts.teller.tell() == 2
+    assert len(list(WebhookEventRow.scan())) == 2
+
+
 def test_an_entry_that_cannot_be_read_blocks_no_other(world: World, parts: Parts) -> None:
     world.apply(*cancelled_life()[:2])
     broken = LogRow.get("agmt-EXAMPLE", 2)

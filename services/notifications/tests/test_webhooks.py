@@ -542,7 +542,7 @@ def test_a_failure_of_ours_in_a_lane_is_logged_and_the_next_one_is_tried(house: 
 
 # -- killed --------------------------------------------------------------------------------------------------
 
-STEPS_OF_FAN_OUT = ["endpoints", "keep_event", "create_delivery"]
+STEPS_OF_FAN_OUT = ["endpoints", "keep_events", "create_delivery"]
 STEPS_OF_A_TRY = ["replace_delivery", "event", "delivery"]
 
 

@@ -9,11 +9,14 @@ formats", "Using Global Secondary Indexes".)
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from chassis.quick_calls import QuickCalls
+
 Item = Mapping[str, Mapping[str, Any]]
+Ask = Callable[[QuickCalls, str, dict[str, Any]], dict[str, Any] | None]
 
 KB = 1024
 WRITES = {"Put": "Item", "Update": "Key", "Delete": "Key"}
@@ -82,7 +85,8 @@ class WriteUnits:
     """Counts what clients send while this is open.
 
     Attributes:
-        clients: of botocore, each once; each of their writes takes two reads more.
+        clients: of botocore, each once; each of their writes takes two reads more. What goes past them
+            (`chassis.quick_calls`) is counted too.
         reader: another, which is not counted.
         transactions: the units of each transaction, in order.
         plain: units of writes outside of transactions, by table.
@@ -94,15 +98,19 @@ class WriteUnits:
     transactions: list[int] = field(default_factory=list)
     plain: Counter[str] = field(default_factory=Counter)
     indexes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _ask: Ask = QuickCalls.ask
     _tables: dict[str, tuple[list[str], list[_Index]]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
+        self._ask = QuickCalls.ask
+        QuickCalls.ask = self._counted(self._ask)  # type: ignore[method-assign]
         for events in (client.meta.events for client in self.clients):
             events.register("before-parameter-build.dynamodb", self._before, unique_id=id(self))
             events.register("after-call.dynamodb", self._after, unique_id=-id(self))
         return self
 
     def __exit__(self, *_: object) -> None:
+        QuickCalls.ask = self._ask  # type: ignore[method-assign]
         for events in (client.meta.events for client in self.clients):
             events.unregister("before-parameter-build.dynamodb", unique_id=id(self))
             events.unregister("after-call.dynamodb", unique_id=-id(self))
@@ -111,12 +119,22 @@ class WriteUnits:
     def total(self) -> int:
         return sum(self.transactions) + self.plain.total() + self.indexes.total()
 
+    def _counted(self, ask: Ask) -> Ask:
+        def counted(quick: QuickCalls, operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
+            writes = list(self._writes(operation, request))
+            answer = ask(quick, operation, request)
+            self._count(operation, writes, done=answer is not None)
+            return answer
+
+        return counted
+
     def _before(self, params: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
         context["writes"] = list(self._writes(model.name, params))
 
     def _after(self, http_response: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
-        writes: list[_Write] = context.pop("writes", [])
-        done = http_response.status_code < 300
+        self._count(model.name, context.pop("writes", []), done=http_response.status_code < 300)
+
+    def _count(self, operation: str, writes: list[_Write], *, done: bool) -> None:
         cost = 0
         for write in writes:
             _, indexes = self._table(write.table)
@@ -130,7 +148,7 @@ class WriteUnits:
                 of_index = index_units(index.of(write.before), index.of(after), index.key)
                 if of_index:
                     self.indexes[write.table, index.name] += of_index
-        if writes and model.name == "TransactWriteItems":
+        if writes and operation == "TransactWriteItems":
             self.transactions.append(cost)
 
     def _writes(self, operation: str, params: Any) -> Iterator[_Write]:

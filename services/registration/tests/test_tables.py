@@ -19,9 +19,9 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from conftest import HANDING_OVER, OPENAPI, House, a_license, assemble, concurrent_answer
 from pynamodb.connection import Connection
 
+from chassis.quick_calls import quick_calls
 from chassis.tables import bind
 from chassis.times import rfc3339
-from registration.app import _quick_calls
 from registration.catalogue import Catalogue
 from registration.settings import Settings
 from registration.tables import (
@@ -331,7 +331,7 @@ def test_an_engine_that_is_away_is_said_and_nothing_is_acknowledged(
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
     bind(ALL_MODELS, settings)
     # Bound when the service was built, to the engine that is there.
-    monkeypatch.setattr(house.parts.tables, "_quick", _quick_calls(settings))
+    monkeypatch.setattr(house.parts.tables, "_quick", quick_calls(settings))
     try:
         house.marketplace.answers["token-2"] = concurrent_answer()
         api = house.client.post("/v1/registrations", json={"registration_token": "token-2"})

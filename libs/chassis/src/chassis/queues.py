@@ -144,18 +144,33 @@ def _message(raw: dict[str, Any]) -> Message:
     )
 
 
-def handle_batch(queue: Queue, messages: list[Message], handle: Callable[[Message], None]) -> int:
+Together = Callable[[list[Message]], list[Message]]
+"""Handles what it can of a whole receipt at once. Returns those messages that it handled, as `handle` would
+have; the others, and all when it raises, go one by one."""
+
+
+def handle_batch(
+    queue: Queue,
+    messages: list[Message],
+    handle: Callable[[Message], None],
+    together: Together | None = None,
+) -> int:
     """Handle each message by itself, and return how many failed.
 
+    0. `together`, if there is one and there are several messages, takes what it can. A crash in it, or before
+       the handled ones are deleted, repeats them.
     1. `handle` returned: the message is deleted. A crash before that repeats it.
     2. `handle` raised Unreadable: it is moved to the dead-letter queue. A crash between repeats it there.
     3. `handle` raised anything else: it comes back later, and after the queue's maxReceiveCount SQS itself
        moves it.
     A message that SQS would not let us move or postpone comes back by its visibility time-out, as in 3.
     """
-    done = []
+    done = _together(queue, messages, together) if together and len(messages) > 1 else []
+    receipts = {message.receipt for message in done}
     failed = 0
     for message in messages:
+        if message.receipt in receipts:
+            continue
         with structlog.contextvars.bound_contextvars(message_id=message.id):
             try:
                 handle(message)
@@ -172,6 +187,16 @@ def handle_batch(queue: Queue, messages: list[Message], handle: Callable[[Messag
                 _done(queue.retry_later, message)
     queue.delete(done)
     return failed
+
+
+def _together(queue: Queue, messages: list[Message], together: Together) -> list[Message]:
+    try:
+        done = list(together(messages))
+    except Exception as error:
+        log.warning("Messages could not be handled together; each goes by itself.", error=repr(error))
+        return []
+    metrics.MESSAGES.labels(queue.name, "handled").inc(len(done))
+    return done
 
 
 def _done(step: Callable[..., None], *arguments: Any) -> bool:
@@ -191,6 +216,7 @@ def consume(
     stop: threading.Event,
     wait_seconds: int = LONG_POLL_SECONDS,
     ready: Callable[[], object] | None = None,
+    together: Together | None = None,
 ) -> None:
     """Receive and handle until told to stop. Errors of SQS itself are the caller's: `chassis.worker.repeat`.
 
@@ -201,9 +227,10 @@ def consume(
         wait_seconds: how long to wait for a first message.
         ready: raises while a part that `handle` needs is away. After a failure nothing is received before it
             passes: an outage would use up the receipts of good messages, and SQS would call them dead.
+        together: see `handle_batch`.
     """
     while not stop.is_set():
-        failed = handle_batch(queue, queue.receive(wait_seconds=wait_seconds), handle)
+        failed = handle_batch(queue, queue.receive(wait_seconds=wait_seconds), handle, together)
         while failed and ready and not stop.is_set():
             try:
                 ready()

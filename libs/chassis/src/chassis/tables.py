@@ -14,6 +14,7 @@ from pynamodb.models import Model
 
 from chassis.aws import error_code
 from chassis.problems import Problem
+from chassis.quick_calls import QuickCalls, QuickConnection
 from chassis.settings import ChassisSettings
 from chassis.times import parse_rfc3339, rfc3339
 
@@ -35,10 +36,11 @@ class TimeAttribute(Attribute[datetime]):
         return parse_rfc3339(value)
 
 
-def bind(models: list[type[Model]], settings: ChassisSettings) -> Connection:
+def bind(models: list[type[Model]], settings: ChassisSettings, quick: QuickCalls | None = None) -> Connection:
     """Give each model its full table name, and all of them one connection: Region, time-outs, retries.
     (pynamodb would make one for each model, and each holds a client, which takes botocore a tenth of a second
-    to make.) `Meta.table_name` is the name without prefix.
+    to make.) `Meta.table_name` is the name without prefix. With `quick`, all calls about items are tried by
+    it first.
 
     Returns:
         The connection, for transactions over these tables.
@@ -47,10 +49,11 @@ def bind(models: list[type[Model]], settings: ChassisSettings) -> Connection:
         "region": settings.aws_region,
         "connect_timeout_seconds": settings.aws_connect_timeout_seconds,
         "read_timeout_seconds": settings.aws_read_timeout_seconds,
-        "max_retry_attempts": settings.aws_attempts - 1,
+        # After a quick try the client has one less; but one it has, or nobody would give errors their names.
+        "max_retry_attempts": max(settings.aws_attempts - (2 if quick else 1), 0),
         "max_pool_connections": max(settings.web_threads, LEAST_POOL),
     }
-    connection = Connection(**how)
+    connection = QuickConnection(quick, **how) if quick else Connection(**how)
     for model in models:
         meta: Any = model.Meta
         if not hasattr(meta, "bare_name"):

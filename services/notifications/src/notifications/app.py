@@ -11,9 +11,10 @@ from chassis.auth import KeyRing
 from chassis.aws import client
 from chassis.clock import Clock
 from chassis.queues import Queue, consume, create_queue_with_dlq
+from chassis.quick_calls import quick_calls
 from chassis.rates import RateLimit
 from chassis.readiness import Readiness
-from chassis.tables import ask, bind, create_tables
+from chassis.tables import LEAST_POOL, ask, bind, create_tables
 from chassis.web import build_web_app
 from chassis.worker import Loop, every
 from notifications.api import Api, Operations
@@ -160,7 +161,13 @@ def build_worker(
 
     def take_news(stop: Event) -> None:
         # Not while a part is away: an outage would use up the receipts of good news, and SQS would bury it.
-        consume(inbox, worker.handle, stop, ready=lambda: [ask_part() for ask_part in readiness.values()])
+        consume(
+            inbox,
+            worker.handle,
+            stop,
+            ready=lambda: [ask_part() for ask_part in readiness.values()],
+            together=worker.handle_together,
+        )
 
     loops: dict[str, Loop] = {f"news-{number}": take_news for number in range(1, settings.worker_threads + 1)}
     loops["teller"] = teller.run
@@ -220,7 +227,8 @@ def _sns_rules(settings: Settings, catalogue: Catalogue) -> Rules:
 
 
 def _store(settings: Settings) -> Store:
-    return Store(bind(TABLES, settings), _retention(settings))
+    quick = quick_calls(settings, connections=LEAST_POOL)
+    return Store(bind(TABLES, settings, quick), _retention(settings))
 
 
 def _retention(settings: Settings) -> timedelta:

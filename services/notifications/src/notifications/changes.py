@@ -86,6 +86,17 @@ def changes(
     ]
 
 
+def merged(changed: Iterable[Change]) -> list[Change]:
+    """The same changes with one for each row: from what the first one replaces to what the last one leaves.
+    What signals and logs say of those in between is told elsewhere."""
+    of_row: dict[str, Change] = {}
+    for change in changed:
+        subscription_id = change.after.subscription.subscription_id
+        first = of_row.get(subscription_id, change)
+        of_row[subscription_id] = replace(change, before=first.before)
+    return list(of_row.values())
+
+
 def answered(before: Published, purchase: Purchase, questions: Questions, now: datetime) -> Change | None:
     """What AWS's answers change in a row. Where they say what was known, only the time of the answer and the
     next question are written, and nobody is told."""

@@ -51,6 +51,12 @@ def fold(news: Iterable[News], now: datetime) -> list[Subscription]:
     ]
 
 
+def subscription_ids_of(news: Iterable[News]) -> set[str]:
+    """The ids of the subscriptions that all the news of one subject amounts to."""
+    named = (one.facts for one in news if one.facts.license_arn or one.facts.customer_identifier)
+    return {_subscription_id(facts) for facts in named}
+
+
 def _live(ordered: Sequence[News]) -> Subscription:
     """One life from its first news to its last."""
     whole = Facts()

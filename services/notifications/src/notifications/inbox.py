@@ -9,6 +9,7 @@ three:
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from marshmallow import Schema, ValidationError
@@ -116,7 +117,7 @@ def read(body: str, message_id: str, sent_at: datetime, door: Door = Door.QUEUE)
 
 def _read(message: dict[str, Any], body: str, message_id: str, sent_at: datetime) -> Entry:
     if message.get("Type") == "Notification" and "Message" in message:
-        envelope = _load(SnsEnvelope(), message)
+        envelope = _load(SnsEnvelope, message)
         inner = _parse(envelope["message"])
         if "detail-type" in inner:
             return _read_event(inner, body)
@@ -133,7 +134,7 @@ def _read(message: dict[str, Any], body: str, message_id: str, sent_at: datetime
 def _read_action(
     message: dict[str, Any], body: str, source: Source, notification_id: str, event_time: datetime
 ) -> Entry:
-    told = _load(SnsMessage(), message)
+    told = _load(SnsMessage, message)
     kind = ACTIONS.get(told["action"])
     subject = legacy_subject(told["product_code"], told["customer_identifier"])
     facts = Facts(
@@ -164,7 +165,7 @@ def _read_action(
 
 
 def _read_event(message: dict[str, Any], body: str) -> Entry:
-    event = _load(EventBridgeEvent(), message)
+    event = _load(EventBridgeEvent, message)
     what, _, to_whom = event["name"].rpartition(" - ")
     told = to_whom in SELLERS
     notice = _spend_notice(what if told else event["name"]) or (NOTICES.get(what) if told else None)
@@ -173,7 +174,7 @@ def _read_event(message: dict[str, Any], body: str) -> Entry:
     kind = EVENTS.get(what) if told else None
     if kind is None:
         return _entry_of(event, body, _agreement_id_if_any(event["detail"]), None)
-    detail = _load(LicenseDetail() if kind in LICENSE_EVENTS else AgreementDetail(), event["detail"])
+    detail = _load(LicenseDetail if kind in LICENSE_EVENTS else AgreementDetail, event["detail"])
     agreement = detail["agreement"]
     news = News(
         notification_id=event["id"],
@@ -204,7 +205,7 @@ def _spend_notice(what: str) -> Kind | None:
 
 def _read_notice(kind: Kind, event: dict[str, Any], body: str) -> Entry:
     """A notice says nothing that the subscription is made of: of its facts only the agreement counts."""
-    detail = _load(NoticeDetail(), event["detail"])
+    detail = _load(NoticeDetail, event["detail"])
     agreement_id = detail["agreement"].pop("id")
     told = {
         name: value for part in detail.values() for name, value in (part or {}).items() if value is not None
@@ -251,9 +252,15 @@ def _parse(text: str) -> dict[str, Any]:
     return message
 
 
-def _load(schema: Schema, message: dict[str, Any]) -> dict[str, Any]:
+def _load(schema: type[Schema], message: dict[str, Any]) -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = schema.load(message)
+        loaded: dict[str, Any] = _made(schema).load(message)
     except ValidationError as error:
-        raise UnreadableMessage(f"{type(schema).__name__} does not fit: {error.messages}") from error
+        raise UnreadableMessage(f"{schema.__name__} does not fit: {error.messages}") from error
     return loaded
+
+
+@cache
+def _made(schema: type[Schema]) -> Schema:
+    """Once: it takes longer to make than a message takes to read."""
+    return schema()

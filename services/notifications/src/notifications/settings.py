@@ -76,7 +76,7 @@ class Settings(ChassisSettings):
         2,
         ge=1,
         le=32,
-        description="How many messages one worker process applies at a time; each thread has a queue poll.",
+        description="How many receipts, of up to ten messages, one worker process has in hand at a time.",
     )
 
     webhook_key: SecretStr = Field(

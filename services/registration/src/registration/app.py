@@ -3,16 +3,14 @@
 import sys
 from typing import Any, NoReturn
 
-import botocore.session
 import connexion
 import httpx
-from botocore.httpsession import get_cert_path
-from botocore.utils import get_environ_proxies
 
 from chassis.auth import KeyRing
 from chassis.aws import client
 from chassis.clock import Clock, clock_for
 from chassis.queues import Queue, create_queue_with_dlq
+from chassis.quick_calls import quick_calls
 from chassis.rates import RateLimit
 from chassis.readiness import Readiness
 from chassis.tables import ask, bind, create_tables
@@ -37,7 +35,6 @@ from registration.tables import (
     CustomerRow,
     IdentityRow,
     OutboxRow,
-    QuickCalls,
     RegistrationRow,
     Tables,
 )
@@ -76,7 +73,7 @@ def build(
     cookie_name, other_cookie = (
         (_SECURE_COOKIE, _LOCAL_COOKIE) if settings.cookie_secure else (_LOCAL_COOKIE, _SECURE_COOKIE)
     )
-    tables = Tables(bind(ALL_MODELS, settings), _quick_calls(settings))
+    tables = Tables(bind(ALL_MODELS, settings), quick_calls(settings))
     parts = Parts(
         catalogue=catalogue,
         marketplace=marketplace,
@@ -254,21 +251,3 @@ def _readiness() -> Readiness:
         "identities table": lambda: ask(IdentityRow),
         "outbox table": lambda: ask(OutboxRow),
     }
-
-
-def _quick_calls(settings: Settings) -> QuickCalls | None:
-    """None where a proxy stands before DynamoDB, or there are no credentials yet: the client sees to both."""
-    session = botocore.session.get_session()
-    credentials = session.get_credentials()
-    endpoint = client(settings, "dynamodb").meta.endpoint_url
-    if credentials is None or get_environ_proxies(endpoint):
-        return None
-    return QuickCalls(
-        endpoint,
-        settings.aws_region,
-        credentials,
-        connect_seconds=settings.aws_connect_timeout_seconds,
-        read_seconds=settings.aws_read_timeout_seconds,
-        ca_file=session.get_config_variable("ca_bundle") or get_cert_path(True),
-        connections=settings.web_threads,
-    )

@@ -39,9 +39,7 @@ def log_row(entry: LogEntry) -> LogRow:
 def log_entry(row: LogRow) -> LogEntry:
     line, *bodies = unpack(row.packed).split("\n")
     head = orjson.loads(line)
-    cause = Cause(
-        CauseKind(head["cause"]), row.notification_id, head.get("name"), _moment(head.get("event_time"))
-    )
+    cause = _cause(row, head)
     return LogEntry(
         subject=row.subject,
         number=int(row.number),
@@ -62,6 +60,18 @@ def log_entry(row: LogRow) -> LogEntry:
         events=tuple(
             of_body(event_id, body) for event_id, body in zip(head.get("events", ()), bodies, strict=True)
         ),
+    )
+
+
+def fact_of(row: LogRow) -> News | None:
+    """Only the fact of an entry: what decisions rest on."""
+    head = orjson.loads(unpack(row.packed).partition("\n")[0])
+    return _fact(row.subject, head["fact"], _cause(row, head)) if "fact" in head else None
+
+
+def _cause(row: LogRow, head: Mapping[str, Any]) -> Cause:
+    return Cause(
+        CauseKind(head["cause"]), row.notification_id, head.get("name"), _moment(head.get("event_time"))
     )
 
 

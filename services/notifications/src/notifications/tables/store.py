@@ -10,15 +10,19 @@ from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from notifications.changes import Change, Outcome, Published
+from notifications.changes import Change, Outcome, Published, merged
 from notifications.history import Cause
 from notifications.inbox import Entry
 from notifications.news import News
 from notifications.subject_log import LogEntry, entry_of_change
-from notifications.tables.log_rows import log_entry, log_row
+from notifications.tables.log_rows import fact_of, log_entry, log_row
 from notifications.tables.models import InboxRow, LogRow, SubscriptionRow
 from notifications.tables.rows import inbox_row, published, subscription_row
 from notifications.tables.webhook_rows import shown
+
+SHORT = 4
+"""How many entries of a log are asked for along with other logs. One that is not there costs a read unit too;
+a call for each log takes more time than all else about its message."""
 
 
 class AlreadyReceived(Exception):
@@ -66,24 +70,39 @@ class Store:
             return False
         return True
 
+    def received(self, notification_ids: Iterable[str]) -> set[str]:
+        """The same of several messages: those that have been taken."""
+        keys = list(set(notification_ids))
+        rows = InboxRow.batch_get(keys, consistent_read=True, attributes_to_get=["notification_id"])
+        return {row.notification_id for row in rows}
+
     def log_of(self, subject: str) -> list[LogEntry]:
         """All entries about a subject, in the order of their numbers."""
         return [log_entry(row) for row in LogRow.query(subject, consistent_read=True)]
 
     def news_of(self, subject: str) -> tuple[list[News], int]:
         """All facts of a subject, in the order in which they came, and the last number of its log."""
-        log = self.log_of(subject)
-        return [entry.fact for entry in log if entry.fact], log[-1].number if log else 0
+        return _news(LogRow.query(subject, consistent_read=True))
+
+    def news_of_each(self, subjects: Iterable[str]) -> dict[str, tuple[list[News], int]]:
+        """The same of up to twenty-five subjects, by one call for those whose log is short, as most are."""
+        logs: dict[str, list[LogRow]] = {subject: [] for subject in subjects}
+        first = [(subject, number) for subject in logs for number in range(1, SHORT + 1)]
+        for row in LogRow.batch_get(first, consistent_read=True):
+            logs[row.subject].append(row)
+        return {subject: self._news_from(subject, rows) for subject, rows in logs.items()}
+
+    def _news_from(self, subject: str, rows: list[LogRow]) -> tuple[list[News], int]:
+        rows.sort(key=lambda row: row.number)
+        # They are not read at one moment: of two that were written meanwhile it may be the second that is
+        # there.
+        without_gaps = [row.number for row in rows] == list(range(1, len(rows) + 1))
+        return _news(rows) if without_gaps and len(rows) < SHORT else self.news_of(subject)
 
     def published(self, subscription_ids: Iterable[str]) -> dict[str, Published]:
         """The rows that there are, by subscription id."""
-        rows = {}
-        for subscription_id in subscription_ids:
-            try:
-                rows[subscription_id] = published(SubscriptionRow.get(subscription_id, consistent_read=True))
-            except DoesNotExist:
-                continue
-        return rows
+        rows = SubscriptionRow.batch_get(list(set(subscription_ids)), consistent_read=True)
+        return {row.subscription_id: published(row) for row in rows}
 
     def last_hours_over(self, now: datetime) -> list[str]:
         """The ids of the subscriptions that are `ending` though their last hour is over, as of a moment
@@ -141,6 +160,21 @@ class Store:
             for change in decision.changes:
                 transaction.save(subscription_row(change.after), condition=_still(change.before))
 
+    def take_together(self, taken: Sequence[tuple[Entry, Decision]], now: datetime) -> None:
+        """Take several new messages: all of them, or none. Each decision must rest on those before it.
+
+        Raises:
+            Overtaken: see there. Also where one of them was received before.
+        """
+        with _refusals(), TransactWrite(connection=self._connection) as transaction:
+            for entry, decision in taken:
+                message = inbox_row(entry, decision.outcome, decision.subscription_id, now, self._retention)
+                transaction.save(message, condition=InboxRow.notification_id.does_not_exist())
+                for addition in decision.entries:
+                    transaction.save(log_row(addition), condition=_is_next())
+            for change in merged(change for _, decision in taken for change in decision.changes):
+                transaction.save(subscription_row(change.after), condition=_still(change.before))
+
     def replace(self, change: Change, cause: Cause, now: datetime) -> None:
         """Write one row without news, because time has passed or AWS has answered; and where readers see a
         new version, the entry of it, in one transaction.
@@ -157,6 +191,15 @@ class Store:
         with _refusals(), TransactWrite(connection=self._connection) as transaction:
             transaction.save(row, condition=condition)
             transaction.save(log_row(addition), condition=_is_next())
+
+
+def _news(log: Iterable[LogRow]) -> tuple[list[News], int]:
+    facts, last_number = [], 0
+    for row in log:
+        last_number = int(row.number)
+        if (fact := fact_of(row)) is not None:
+            facts.append(fact)
+    return facts, last_number
 
 
 def _last_number(subject: str) -> int:

@@ -27,6 +27,9 @@ TOMBSTONE_STAYS = timedelta(days=7)
 to."""
 
 
+_SUBSCRIPTION = SubscriptionAnswer()
+
+
 def forgotten_at(moment: datetime, kept: timedelta) -> datetime:
     """When DynamoDB may forget what is of this moment. It goes by its own time: where the house lives by the
     simulator's, which may be far behind, rows would else be gone as soon as they are written."""
@@ -35,7 +38,7 @@ def forgotten_at(moment: datetime, kept: timedelta) -> datetime:
 
 def shown(row: Published) -> dict[str, Any]:
     """A subscription as the API shows it: what is told of it says the same in the same words."""
-    answer: dict[str, Any] = SubscriptionAnswer().dump(subscription_row(row))
+    answer: dict[str, Any] = _SUBSCRIPTION.dump(subscription_row(row))
     return answer
 
 

@@ -1,6 +1,7 @@
 """What is written of webhooks, and how. Every write is conditional, or writes the same whenever it is
 repeated."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -57,6 +58,13 @@ class WebhookStore:
         """Keep an event, if it is not kept yet. Returns where."""
         _saved(event_row(event, self.kept), WebhookEventRow.event_id.does_not_exist())
         return home_of(event)
+
+    def keep_events(self, events: Iterable[WebhookEvent]) -> None:
+        """Keep several, by few calls. One that is kept already is written again, the same."""
+        once = {event.event_id: event for event in events}
+        with WebhookEventRow.batch_write() as batch:
+            for event in once.values():
+                batch.save(event_row(event, self.kept))
 
     def events_of(self, home: str, after: str | None) -> tuple[list[WebhookEvent], str | None]:
         """A page of the events kept there, and the last one's id, or None where no page follows."""

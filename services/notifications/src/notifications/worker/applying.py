@@ -4,6 +4,8 @@ rules."""
 import itertools
 import random
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -25,14 +27,19 @@ from notifications.subject_log import entries_of_news
 from notifications.subscription import Subscription
 from notifications.tables.models import InboxRow
 from notifications.tables.store import AlreadyReceived, Decision, Overtaken, Store
+from notifications.tables.unit_of_work import UnitOfWork
 from notifications.tables.webhook_rows import shown
 from notifications.webhook_events import WebhookEvent, of_notice
+from notifications.worker.turns import Turns
 
 log = structlog.get_logger()
 
 ATTEMPTS = 8
 """How often we read again when other workers write about the same subject; then the message comes back
 later."""
+
+ATTEMPTS_TOGETHER = 3
+"""The same for a receipt; then each of its messages is applied by itself."""
 
 NOTIFICATIONS = Counter(
     "marketplane_notifications_total", "Messages from AWS by what became of them.", ["source", "outcome"]
@@ -53,11 +60,24 @@ MOST_NAMES = 50
 NO_NEWS = frozenset({Outcome.IGNORED, Outcome.UNKNOWN_PRODUCT, Outcome.OTHER_GENERATION})
 """What became of messages that left no fact; taking one again may make something of it."""
 
+DUPLICATE = "duplicate"
+"""What became of a message that was taken before; it is not written."""
+
 _names: set[str] = set()
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """A message that was taken with others: what became of it, and what says so."""
+
+    message: Message
+    entry: Entry
+    became: str
+    tell: Callable[[], None]
+
+
 class Worker:
-    """Applies messages one by one. Safe to run in any number of threads and processes.
+    """Applies messages, one by one or a receipt together. Safe to run in any number of threads and processes.
 
     Args:
         store: the tables.
@@ -77,6 +97,7 @@ class Worker:
         self._clock = clock
         self._sweep_every = sweep_every
         self._swept_at: datetime | None = None
+        self._turns = Turns()
 
     def handle(self, message: Message) -> None:
         """Apply one message. When this returns, what it says is durable, and the message may be deleted.
@@ -85,13 +106,59 @@ class Worker:
             Unreadable: no retry can mend it.
         """
         now = self._clock.now()
-        # A dead letter that was sent again keeps the id by which raw delivery knows it.
-        message_id = text_of(message, "original_message_id") or message.id
         try:
-            entry = inbox.read(message.body, message_id, message.sent_at or now, door_of(message))
+            entry = _read(message, now)
         except UnreadableMessage as error:
             raise Unreadable(str(error)) from error
         self.take(entry, now)
+
+    def handle_together(self, messages: Sequence[Message]) -> list[Message]:
+        """Apply the news among these messages in one transaction, as `handle` would one after the other.
+        Returns those that may be deleted: what they say is durable. The others are to be handled by
+        themselves; so are all of them if others were quicker about one of the subjects, again and again.
+
+        Nothing is said or counted before all is written. Killed before that, nothing was written.
+        """
+        now = self._clock.now()
+        news = [(message, entry) for message in messages if (entry := self._news_in(message, now))]
+        subjects = frozenset(str(entry.subject) for _, entry in news)
+        for attempt in range(ATTEMPTS_TOGETHER if news else 0):
+            try:
+                with self._turns.take(subjects):
+                    taken = self._take_together(news, now)
+            except Overtaken:
+                log.info("Others were quicker about the same subjects; the messages are read for again.")
+                _pause(attempt)
+                continue
+            for one in taken:
+                with structlog.contextvars.bound_contextvars(
+                    message_id=one.message.id, notification_id=one.entry.notification_id
+                ):
+                    one.tell()
+                NOTIFICATIONS.labels(one.entry.source.value, one.became).inc()
+            return [one.message for one in taken]
+        return []
+
+    def _take_together(self, news: Sequence[tuple[Message, Entry]], now: datetime) -> list[_Taken]:
+        work = UnitOfWork(self.store, [entry for _, entry in news])
+        taken = []
+        for message, entry in news:
+            if work.has_received(entry.notification_id):
+                taken.append(_Taken(message, entry, DUPLICATE, partial(_tell_of_duplicate, entry)))
+                continue
+            decision, tell = self._decide(entry, now, work)
+            if work.take(entry, decision):
+                taken.append(_Taken(message, entry, decision.outcome, tell))
+        work.commit(now)
+        return taken
+
+    def _news_in(self, message: Message, now: datetime) -> Entry | None:
+        """None where it cannot be read, or is no news to us."""
+        try:
+            entry = _read(message, now)
+        except UnreadableMessage:
+            return None
+        return entry if self._refusal(entry) is None else None
 
     def take(self, entry: Entry, now: datetime) -> str:
         """Apply one message that was read; says what became of it."""
@@ -101,8 +168,8 @@ class Worker:
                     raise AlreadyReceived
                 became = self._take(entry, now)
             except AlreadyReceived:
-                log.info("The message came again; it changes nothing.", name=entry.name)
-                became = "duplicate"
+                _tell_of_duplicate(entry)
+                became = DUPLICATE
         NOTIFICATIONS.labels(entry.source.value, became).inc()
         return became
 
@@ -128,29 +195,32 @@ class Worker:
         return True
 
     def _take(self, entry: Entry, now: datetime, instead_of: InboxRow | None = None) -> str:
-        refusal = self._refusal(entry)
         for attempt in range(ATTEMPTS):
+            decision, tell = self._decide(entry, now, self.store)
             try:
-                if refusal is None and entry.news is not None:
-                    return self._apply(entry, entry.news, now, instead_of)
-                self.store.take(entry, Decision(refusal or Outcome.IGNORED), now, instead_of)
-                log.info("The message is kept; it is no news to us.", name=entry.name, outcome=refusal)
-                return refusal or Outcome.IGNORED
+                self.store.take(entry, decision, now, instead_of)
             except Overtaken:
-                time.sleep(random.uniform(0, 0.02 * 2**attempt))
+                _pause(attempt)
+            else:
+                tell()
+                return decision.outcome
         raise TimeoutError(f"{ATTEMPTS} times other workers were quicker about {entry.subject}.")
 
     def _refusal(self, entry: Entry) -> Outcome | None:
         if entry.news is None:
-            UNKNOWN.labels(_bounded(entry.name)).inc()
             return Outcome.IGNORED
         if not self.catalogue.knows(entry.news):
-            log.warning("A product is not in the catalogue.", product_code=entry.news.facts.product_code)
             return Outcome.UNKNOWN_PRODUCT
         return None if self.catalogue.tells_by(entry.news) else Outcome.OTHER_GENERATION
 
-    def _apply(self, entry: Entry, news: News, now: datetime, instead_of: InboxRow | None) -> str:
-        joined = join(news, self.store.news_of)
+    def _decide(
+        self, entry: Entry, now: datetime, tables: Store | UnitOfWork
+    ) -> tuple[Decision, Callable[[], None]]:
+        """What a message is to become, and what says so once that is durable."""
+        refusal, news = self._refusal(entry), entry.news
+        if refusal or news is None:
+            return Decision(refusal or Outcome.IGNORED), partial(_tell_of_refusal, entry, refusal)
+        joined = join(news, tables.news_of)
         after = fold(joined.facts[news.subject], now)
         others = {
             subject: fold(joined.facts[subject], now)
@@ -158,7 +228,7 @@ class Worker:
             if subject != news.subject
         }
         every = itertools.chain(after, *others.values())
-        before = self.store.published(one.subscription_id for one in every)
+        before = tables.published(one.subscription_id for one in every)
         ask = (
             ask_nothing
             if news.kind in NOTICES
@@ -171,10 +241,12 @@ class Worker:
         notice = _notice(news, joined, after, before, now)
         entries = list(entries_of_news(news, entry.name, joined, changes_of, notice, now, shown))
         decision = Decision(outcome(after, changed), _subject_of(news, after), changed, entries)
-        self.store.take(entry, decision, now, instead_of)
-        _tell(changed, entry.name)
-        _call_a_person(news, entry.name, decision.subscription_id, joined)
-        return decision.outcome
+
+        def tell() -> None:
+            _tell(changed, entry.name)
+            _call_a_person(news, entry.name, decision.subscription_id, joined)
+
+        return decision, tell
 
     def sweep_when_due(self) -> None:
         """Take the step below once at start, then at most once in `sweep_every`, also when the clock was set
@@ -205,6 +277,17 @@ class Worker:
         return ended
 
 
+def _pause(attempt: int) -> None:
+    """By chance, or those who were in each other's way would be so again."""
+    time.sleep(random.uniform(0, 0.02 * 2**attempt))
+
+
+def _read(message: Message, now: datetime) -> Entry:
+    # A dead letter that was sent again keeps the id by which raw delivery knows it.
+    message_id = text_of(message, "original_message_id") or message.id
+    return inbox.read(message.body, message_id, message.sent_at or now, door_of(message))
+
+
 def text_of(message: Message, attribute: str) -> str | None:
     """A text attribute of an SQS message."""
     value = message.attributes.get(attribute, {}).get("StringValue")
@@ -221,7 +304,7 @@ def _notice(
 ) -> WebhookEvent | None:
     """What the seller's systems are told of a notice, as soon as it comes, also while it is not known yet
     whose it is. A copy for the other party says nothing new."""
-    if _known_already(news, joined):
+    if news.notice is None or _known_already(news, joined):
         return None
     row = before.get(after[0].subscription_id) if after else None
     return of_notice(news, shown(row) if row else None, now)
@@ -244,6 +327,18 @@ def _call_a_person(news: News, name: str, subscription_id: str | None, joined: J
         # Not what people wrote to each other.
         notice={name: value for name, value in (news.notice or {}).items() if not name.endswith("_message")},
     )
+
+
+def _tell_of_duplicate(entry: Entry) -> None:
+    log.info("The message came again; it changes nothing.", name=entry.name)
+
+
+def _tell_of_refusal(entry: Entry, refusal: Outcome | None) -> None:
+    if entry.news is None:
+        UNKNOWN.labels(_bounded(entry.name)).inc()
+    elif refusal == Outcome.UNKNOWN_PRODUCT:
+        log.warning("A product is not in the catalogue.", product_code=entry.news.facts.product_code)
+    log.info("The message is kept; it is no news to us.", name=entry.name, outcome=refusal)
 
 
 def _bounded(name: str) -> str:

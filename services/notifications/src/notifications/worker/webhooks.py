@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from prometheus_client import Counter
 
 from chassis.clock import Clock
 from notifications.tables.telling_store import TellingStore
+from notifications.tables.webhook_rows import home_of
 from notifications.tables.webhook_store import WebhookStore
 from notifications.webhook_call import Answer, WebhookCall
 from notifications.webhook_deliveries import Attempt, Delivery, Reason, State, delivery
@@ -53,14 +54,28 @@ class FanOut:
         """Those that are enabled."""
         return [endpoint for endpoint in self._store.endpoints() if endpoint.enabled]
 
-    def fan_out(self, event: WebhookEvent, endpoints: Iterable[Endpoint]) -> None:
-        """Keep an event, then make a delivery of it to each endpoint that wants it. Killed in between and
-        taken again, it makes what is missing: the id of a delivery is derived, so one that is there already
-        is left alone."""
-        home = self._store.keep_event(event)
+    def keep(self, events: Iterable[WebhookEvent]) -> set[str]:
+        """Keep events. Returns the ids of those that are kept: all; or none where one of them cannot be, for
+        then each is kept by itself."""
+        wanted = list(events)
+        try:
+            self._store.keep_events(wanted)
+        except Exception as error:
+            log.warning("Events could not be kept together.", error=repr(error))
+            return set()
+        return {event.event_id for event in wanted}
+
+    def fan_out(
+        self, event: WebhookEvent, endpoints: Iterable[Endpoint], kept: Container[str] = frozenset()
+    ) -> None:
+        """Keep an event, unless it is kept, then make a delivery of it to each endpoint that wants it. Killed
+        in between and taken again, it makes what is missing: the id of a delivery is derived, so one that is
+        there already is left alone."""
+        if event.event_id not in kept:
+            self._store.keep_event(event)
         for endpoint in endpoints:
             if endpoint.wants(event.type):
-                self._store.create_delivery(delivery(event, home, endpoint, self._clock.now()))
+                self._store.create_delivery(delivery(event, home_of(event), endpoint, self._clock.now()))
 
     def replay(self) -> int:
         """One page of each replay that is running. Returns how many deliveries were made.

@@ -1,5 +1,6 @@
 """The DynamoDB tables: our own, and the sibling's published `subscriptions`, which is only read."""
 
+from chassis.quick_calls import QuickCalls
 from registration.tables.models import (
     ALL_MODELS,
     OWN_MODELS,
@@ -11,7 +12,6 @@ from registration.tables.models import (
     RegistrationRow,
     SubscriptionRow,
 )
-from registration.tables.quick_calls import QuickCalls
 from registration.tables.store import Tables
 
 __all__ = [

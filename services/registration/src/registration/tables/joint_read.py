@@ -6,10 +6,10 @@ The answer to "what may this customer use now?" is asked for at each login, and 
 import threading
 from typing import Any
 
+from chassis.quick_calls import QuickCalls
 from registration.customers import Customer
 from registration.subscription_access import PublishedSubscription
 from registration.tables.models import CustomerRow, SubscriptionRow
-from registration.tables.quick_calls import QuickCalls
 from registration.tables.rows import customer_of, published_of
 
 # DynamoDB reads at most 100 items in one call, and one is the customer.

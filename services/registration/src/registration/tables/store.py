@@ -23,6 +23,7 @@ from pynamodb.transactions import TransactWrite
 
 from chassis.aws import error_code, is_outage
 from chassis.problems import Unavailable
+from chassis.quick_calls import QuickCalls
 from chassis.tables import decode_cursor, encode_cursor, foreign_cursor, read_page
 from registration.bindings import Binding, Written
 from registration.claims import Claim
@@ -42,7 +43,6 @@ from registration.tables.models import (
     RegistrationRow,
     SubscriptionRow,
 )
-from registration.tables.quick_calls import QuickCalls
 from registration.tables.rows import (
     claim_of,
     claim_row,
