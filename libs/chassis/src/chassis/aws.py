@@ -78,6 +78,12 @@ def error_code(error: BaseException) -> str:
     return type(error).__name__
 
 
+def cause_code(error: PynamoDBException) -> str:
+    """AWS's own name of what is behind an error of pynamodb's; empty where nothing is. (Its own
+    `cause_response_code` fails itself where a connection was lost.)"""
+    return error_code(error.cause) if error.cause is not None else ""
+
+
 def is_outage(error: BaseException | None) -> bool:
     """True where AWS did not answer, answered 5xx, or asked us to slow down: the same call may succeed later.
 

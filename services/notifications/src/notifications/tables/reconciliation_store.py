@@ -9,6 +9,7 @@ from typing import Any
 from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 
+from chassis.aws import cause_code
 from notifications.reconciliations import Action, Difference, State, Step
 from notifications.tables.models import DifferenceRow, ReconciliationRow, SubscriptionRow
 from notifications.tables.paging import Key, Page, check_key, read_rows
@@ -94,7 +95,7 @@ class ReconciliationStore:
         try:
             row.update(actions, condition=condition)
         except UpdateError as error:
-            if error.cause_response_code == "ConditionalCheckFailedException":
+            if cause_code(error) == "ConditionalCheckFailedException":
                 raise Overtaken from error
             raise
         return row

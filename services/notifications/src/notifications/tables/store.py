@@ -10,6 +10,7 @@ from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
+from chassis.aws import cause_code
 from notifications.changes import Change, Outcome, Published, merged
 from notifications.history import Cause
 from notifications.inbox import Entry
@@ -219,9 +220,9 @@ def _save(row: InboxRow | SubscriptionRow, condition: Condition, refused: Callab
     try:
         row.save(condition=condition)
     except PutError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if cause_code(error) == "ConditionalCheckFailedException":
             raise refused() from error
-        if error.cause_response_code == "TransactionConflictException":
+        if cause_code(error) == "TransactionConflictException":
             raise Overtaken from error
         raise
 

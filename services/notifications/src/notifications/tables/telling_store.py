@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 from pynamodb.exceptions import UpdateError
 
+from chassis.aws import cause_code
 from notifications.subject_log import LogEntry
 from notifications.tables.log_rows import log_entry
 from notifications.tables.models import LogRow
@@ -84,6 +85,6 @@ def _update(mark: Mark, actions: list) -> None:  # type: ignore[type-arg]
     try:
         LogRow(mark.subject, mark.number).update(actions, condition=LogRow.untold_since.exists())
     except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if cause_code(error) != "ConditionalCheckFailedException":
             raise
         # Another process was quicker: all is told.

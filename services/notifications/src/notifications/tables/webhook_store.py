@@ -8,6 +8,7 @@ from math import ceil
 from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.models import Model
 
+from chassis.aws import cause_code
 from notifications.tables.webhook_models import (
     WebhookDeliveryRow,
     WebhookEndpointRow,
@@ -150,7 +151,7 @@ def _saved(row: Model, condition: object) -> bool:
     try:
         row.save(condition=condition)  # type: ignore[arg-type]
     except PutError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if cause_code(error) != "ConditionalCheckFailedException":
             raise
         return False
     return True

@@ -21,7 +21,7 @@ from pynamodb.exceptions import (
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chassis.aws import error_code, is_outage
+from chassis.aws import cause_code, is_outage
 from chassis.problems import Unavailable
 from chassis.quick_calls import QuickCalls
 from chassis.tables import decode_cursor, encode_cursor, foreign_cursor, read_page
@@ -110,7 +110,7 @@ class Tables:
             )
         except UpdateError as error:
             # Gone by its TTL: then nobody can see what we would have kept.
-            if _code(error) != "ConditionalCheckFailedException":
+            if cause_code(error) != "ConditionalCheckFailedException":
                 raise
 
     # -- claims and customers --------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ class Tables:
                 codes = [reason.code if reason else None for reason in error.cancellation_reasons]
                 if _NOT_MET in codes:
                     return codes
-                in_progress = _code(error) == "TransactionInProgressException"
+                in_progress = cause_code(error) == "TransactionInProgressException"
                 if not in_progress and not _NOT_NOW.intersection(codes):
                     raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
@@ -408,7 +408,7 @@ class Tables:
                 condition=(OutboxRow.due_at == before.due_at) & (OutboxRow.attempts == before.attempts)
             )
         except PutError as error:
-            if _code(error) == "ConditionalCheckFailedException":
+            if cause_code(error) == "ConditionalCheckFailedException":
                 return False
             raise
         return True
@@ -427,7 +427,7 @@ class Tables:
             # Another of this id may have been written since: after a tombstone's end, for the next buyer.
             OutboxRow(item.outbox_id).delete(condition=OutboxRow.created_at == item.created_at)
         except DeleteError as error:
-            if _code(error) != "ConditionalCheckFailedException":
+            if cause_code(error) != "ConditionalCheckFailedException":
                 raise
 
     # -- the sibling's ---------------------------------------------------------------------------------------
@@ -453,7 +453,7 @@ class Tables:
         try:
             rows = list(SubscriptionRow.batch_get(subscription_ids, consistent_read=True))
         except GetError as error:
-            if _code(error) != "ResourceNotFoundException":
+            if cause_code(error) != "ResourceNotFoundException":
                 raise
             log.error(
                 "The table of subscriptions is not there: is notifications deployed, is TABLE_PREFIX right?"
@@ -497,11 +497,6 @@ def _identity_row(identity: Identity, customer: Customer, now: datetime) -> Iden
 
 def _met(codes: list[str | None]) -> bool:
     return not codes
-
-
-def _code(error: PynamoDBException) -> str | None:
-    # Not pynamodb's own `cause_response_code`: it fails where the cause is a connection that was lost.
-    return error_code(error.cause) if error.cause else None
 
 
 def _query(
