@@ -16,6 +16,10 @@ over what they do not know), new error statuses, words, examples, names of opera
 
 Messages and table items are what others read, so they are held to the rule for answers; what AWS sends us
 (openapi/events/sns-* and eventbridge-*) is what we take, so it is held to the rule for requests.
+A change that this tool calls a break, and a person has judged to be none, stands in judged.yaml beside the
+released contracts: its sentence, and why it breaks nobody. A judgement on what is no longer found is called
+out too.
+
 Exits 1 and names each break. With nothing released it says so and exits 0.
 """
 
@@ -34,6 +38,7 @@ from urllib.parse import unquote
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+JUDGED = "judged.yaml"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 ALL_TYPES = frozenset({"null", "boolean", "object", "array", "number", "integer", "string"})
 # Keyword, and whether a greater value lets more through.
@@ -475,7 +480,7 @@ def breaks(released: Path, current: Path) -> Iterator[str]:
 def released_files(released: Path) -> list[Path]:
     """APIs at the top, schemas of messages and tables below. Shared fragments count where they are used."""
     found = [
-        *released.glob("*.yaml"),
+        *(file for file in released.glob("*.yaml") if file.name != JUDGED),
         *released.glob("events/*.schema.json"),
         *released.glob("tables/*.schema.json"),
     ]
@@ -491,6 +496,27 @@ def brief(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def judgements(released: Path) -> list[str]:
+    """The sentences of breaks that a person has judged to be none.
+
+    Raises:
+        ValueError: one has no reason.
+    """
+    file = released / JUDGED
+    entries = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else []
+    for entry in entries:
+        if not entry.get("why"):
+            raise ValueError(f"{file}: {entry} has no reason.")
+    return [entry["break"] for entry in entries]
+
+
+def unjudged(released: Path, current: Path) -> list[str]:
+    """The breaks that nobody has judged to be none, and the judgements on what is no longer found."""
+    found, judged = list(breaks(released, current)), judgements(released)
+    stale = [f"Judged, but there is no such change: {one}" for one in judged if one not in found]
+    return [one for one in found if one not in judged] + stale
+
+
 def main(say: Callable[[str], None] = print) -> int:
     parser = argparse.ArgumentParser(
         description="Names what would break a consumer of the released contracts."
@@ -502,7 +528,7 @@ def main(say: Callable[[str], None] = print) -> int:
     if not files:
         say("Nothing has been released yet, so nothing can break.")
         return 0
-    found = list(breaks(options.released, options.current))
+    found = unjudged(options.released, options.current)
     for sentence in found:
         say(sentence)
     say(

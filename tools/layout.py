@@ -24,7 +24,16 @@ AT_THE_EDGE_OF = {
         "sign_in_providers",
     },
     "notifications": {"doors", "sns_certificates", "webhook_call", "webhooks"},
-    "metering": {"books", "usage_log", "cycle", "intake", "measures", "statements"},
+    "metering": {
+        "cycle",
+        "intake",
+        "measures",
+        "planner",
+        "sender",
+        "statements",
+        "usage_log",
+        "usage_queue",
+    },
 }
 
 

@@ -26,7 +26,7 @@ def test_the_contracts_and_schemas_are_valid() -> None:
 
 
 def test_no_released_promise_is_broken() -> None:
-    assert list(contract_diff.breaks(ROOT / "openapi/released", ROOT / "openapi")) == []
+    assert contract_diff.unjudged(ROOT / "openapi/released", ROOT / "openapi") == []
 
 
 def test_the_catalogue_fits_its_schema() -> None:

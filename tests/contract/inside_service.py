@@ -18,11 +18,13 @@ from typing import Any
 def derive(service: str, identities: list[dict[str, str]]) -> list[str]:
     """The subscription id of each identity, as this service computes it."""
     module = importlib.import_module(f"{service}.subscription_ids")
-    of_customer = getattr(module, "of_legacy_customer", None) or module.of_customer
+
+    def of_customer(one: dict[str, str]) -> str:
+        derived = getattr(module, "of_legacy_customer", None) or module.of_customer
+        return str(derived(one["product_code"], one["customer_identifier"]))
+
     return [
-        module.of_license(one["license_arn"])
-        if "license_arn" in one
-        else of_customer(one["product_code"], one["customer_identifier"])
+        module.of_license(one["license_arn"]) if "license_arn" in one else of_customer(one)
         for one in identities
     ]
 
@@ -43,15 +45,19 @@ def read_subscriptions(service: str, subscription_ids: list[str]) -> dict[str, d
         found = tables.Tables(connection).published_subscriptions(subscription_ids)
     else:
         books = importlib.import_module(f"{service}.app").build_books(settings)
-        found = {name: row for name in subscription_ids if (row := books.subscription(name))}
+        found = {name: row for name in subscription_ids if (row := books.published.subscription(name))}
     return {name: asdict(row) for name, row in found.items()}
 
 
 def read_customers(service: str, customer_ids: list[str]) -> dict[str, dict[str, Any]]:
     """What the service reads of the rows with these ids."""
     settings = importlib.import_module(f"{service}.settings").Settings()
-    tables = importlib.import_module(f"{service}.tables")
-    read = tables.Tables(importlib.import_module("chassis.tables").bind(tables.ALL_MODELS, settings)).customer
+    if service == "registration":
+        tables = importlib.import_module("registration.tables")
+        connection = importlib.import_module("chassis.tables").bind(tables.ALL_MODELS, settings)
+        read = tables.Tables(connection).customer
+    else:
+        read = importlib.import_module(f"{service}.app").build_books(settings).published.customer
     return {name: asdict(row) for name in customer_ids if (row := read(name))}
 
 

@@ -91,7 +91,7 @@ def test_another_media_type_is_415(operation: Operation, content_type: str, worl
 
 @pytest.mark.parametrize("operation", BODY_TAKERS, ids=str)
 def test_a_body_over_the_limit_is_413(operation: Operation, world: World) -> None:
-    (media_type,) = operation.definition["requestBody"]["content"]
+    media_type = next(iter(operation.definition["requestBody"]["content"]))
     problem(send(world, operation, b" " * (1024 * 1024 + 1), media_type), 413, "too-large")
 
 
@@ -99,7 +99,7 @@ def test_a_body_over_the_limit_is_413(operation: Operation, world: World) -> Non
 def test_a_chunked_body_over_the_limit_is_413_too(operation: Operation, world: World) -> None:
     headers = world.credentials(operation)
     chunks = (b" " * 65_536 for _ in range(17))
-    (media_type,) = operation.definition["requestBody"]["content"]
+    media_type = next(iter(operation.definition["requestBody"]["content"]))
     answer = world.request(
         operation.service,
         operation.method.upper(),

@@ -22,6 +22,7 @@ EXAMPLES = {
     "subscription_id": "sub_akqbclolnbr5rol2aljugptsbj",
     "notification_id": "b1f5e1f4-0000-4000-8000-000000000002",
     "outbox_id": AN_OUTBOX_ITEM,
+    "product_code": "74azexampleendpoints00000",
     "provider": "oidc",
     "reconciliation_id": "rec_2fzk5j3w7v6c4b2a5d7e3f6g4h",
     "endpoint_id": "whe_2fzk5j3w7v6c4b2a5d7e3f6g4h",
@@ -42,7 +43,7 @@ def well_formed(operation: Operation) -> dict[str, Any]:
     }
     request: dict[str, Any] = {"params": query}
     if "requestBody" in operation.definition:
-        ((media_type, content),) = operation.definition["requestBody"]["content"].items()
+        media_type, content = next(iter(operation.definition["requestBody"]["content"].items()))
         example = content.get("example") or next(iter(content["examples"].values()))["value"]
         request["json" if media_type == "application/json" else "data"] = example
     return request

@@ -37,6 +37,7 @@ PARTS = {
         "ledger": "marketplane-metering-ledger",
         "subscriptions": "marketplane-subscriptions",
         "signals queue": "marketplane-metering-subscription-events",
+        "usage events queue": "marketplane-usage-events",
     },
 }
 ASKING = {"table": "DescribeTable", "queue": "GetQueueAttributes"}

@@ -363,3 +363,25 @@ def test_the_command_fails_on_a_break(
     monkeypatch.setattr("sys.argv", ["contract_diff.py", *folders])
     assert main() == 1
     assert "2 breaks against 3 released contracts" in capsys.readouterr().out
+
+
+def test_what_a_person_has_judged_is_no_break_and_a_stale_judgement_is_called_out(
+    contracts: Contracts, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contracts.api["paths"].clear()
+    found = contracts.found()
+    released, current = (contracts.folder / name for name in ("released", "current"))
+    monkeypatch.setattr(
+        "sys.argv", ["contract_diff.py", "--released", str(released), "--current", str(current)]
+    )
+    judged = released / "judged.yaml"
+    judged.write_text(yaml.safe_dump([{"break": one, "why": "nobody calls it"} for one in found]))
+    assert main() == 0
+    judged.write_text(
+        yaml.safe_dump([{"break": one, "why": "nobody calls it"} for one in [*found, "another"]])
+    )
+    assert main() == 1
+    assert "Judged, but there is no such change: another" in capsys.readouterr().out
+    judged.write_text(yaml.safe_dump([{"break": found[0]}]))
+    with pytest.raises(ValueError, match="has no reason"):
+        main()

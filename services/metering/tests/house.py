@@ -11,20 +11,25 @@ from shelf_marketplace import Buyer, ShelfMarketplace
 from chassis.clock import FrozenClock
 from metering import tables
 from metering.balance import Balance
-from metering.books import Books
 from metering.catalogue import read_catalogue
 from metering.cycle import MeteringCycle
 from metering.hours import hour_of
 from metering.intake import Intake
 from metering.marketplace import Marketplace
+from metering.planner import Planner
 from metering.quantities import to_micro, to_text
 from metering.records import MeteringRecord, Outcome
+from metering.sender import Sender
 from metering.settings import Settings
 from metering.statements import Statements
-from metering.tables import SubscriptionRow
+from metering.tables.ledger_store import LedgerStore
+from metering.tables.models import CustomerRow, SubscriptionRow
+from metering.tables.published import Published
+from metering.tables.record_store import RecordStore
 from metering.usage_log import UsageLog
 
 LEGACY, CONCURRENT, OTHER, CONTRACT = "5legacy", "74concurrent", "74other", "74contract"
+OLDEST, CONSUMPTION = "74oldest", "74consumption"
 DIMENSIONS = {"gpu_hours", "requests"}
 
 PRODUCTS_YAML = f"""
@@ -33,15 +38,21 @@ products:
       requests}}]}}
   - {{product_code: {CONCURRENT}, pricing_model: subscription, dimensions: [{{key: gpu_hours}}, {{key:
       requests}}]}}
-  - {{product_code: {OTHER}, pricing_model: subscription, dimensions: [{{key: gpu_hours}}]}}
+  - {{product_code: {OTHER}, pricing_model: subscription, dimensions: [{{key: gpu_hours}}],
+      metering: {{usage_by_customer: named}}}}
+  - {{product_code: {OLDEST}, pricing_model: subscription, dimensions: [{{key: gpu_hours}}],
+      metering: {{usage_by_customer: oldest}}}}
+  - {{product_code: {CONSUMPTION}, pricing_model: contract_with_consumption, dimensions: [{{key: gpu_hours,
+  draws_on:
+      plan}}, {{key: plan}}, {{key: requests}}]}}
   - {{product_code: {CONTRACT}, pricing_model: contract, dimensions: [{{key: seats}}, {{key: gpu_hours}}]}}
 """
 
 # The contract's form of an event, as far as these tests need it: the doors' own tests go through the real
 # one.
-EVENT_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["source", "id", "subscription_id", "dimension", "quantity", "time"],
+EVENT_SCHEMAS: dict[str, dict[str, Any]] = {
+    "UsageEvent": {"type": "object", "required": ["source", "id", "dimension", "quantity", "time"]},
+    "UsageCloudEvent": {"type": "object", "required": ["specversion", "source", "id", "time", "data"]},
 }
 
 LONG_AGO = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -91,27 +102,32 @@ class House:
 
     def restart(self) -> None:
         """A new process on the same tables: nothing is remembered but what they hold."""
-        self.books = Books(self.connection)
+        self.ledger, self.record_store = LedgerStore(self.connection), RecordStore(self.connection)
+        self.published = Published()
         self.usage_log = UsageLog(
             self.dynamodb, self.clock, self.settings.log_shards, self.settings.age_limits
         )
         self.intake = Intake(
-            EVENT_SCHEMA, self.usage_log, self.books, self.catalogue, self.settings.age_limits, self.clock
+            EVENT_SCHEMAS,
+            self.usage_log,
+            self.published,
+            self.catalogue,
+            self.settings.age_limits,
+            self.clock,
         )
         self.cycle = self.new_cycle()
-        self.statements = Statements(self.books, self.catalogue, self.clock, self.settings.limits)
+        self.statements = Statements(
+            self.ledger, self.record_store, self.published, self.catalogue, self.clock, self.settings.limits
+        )
 
     def new_cycle(self) -> MeteringCycle:
         """One more worker on the same data."""
-        return MeteringCycle(
-            self.usage_log,
-            self.books,
-            self.marketplace,
-            self.catalogue,
-            self.clock,
-            self.settings.limits,
-            pace=lambda: None,
+        limits = self.settings.limits
+        planner = Planner(self.ledger, self.record_store, self.published, self.catalogue, limits)
+        sender = Sender(
+            self.record_store, self.published, self.marketplace, self.clock, limits, pace=lambda: None
         )
+        return MeteringCycle(self.usage_log, self.ledger, planner, sender, self.clock)
 
     # The world around --------------------------------------------------------------------------------------
 
@@ -156,6 +172,12 @@ class House:
         }
         SubscriptionRow(sub, **(row | changes)).save()
 
+    def register(self, *subs: str, customer_id: str = "") -> str:
+        """A customer registers with these subscriptions; answers the customer's id."""
+        customer_id = customer_id or "cus_" + subscription_id(next(_numbers))[4:]
+        CustomerRow(customer_id, subscription_ids=list(subs)).save()
+        return customer_id
+
     def end(self, sub: str, meter_until: datetime) -> None:
         """The buyer cancels: AWS takes usage until then, and notifications says so."""
         self.aws.buyers[self.identities[sub]].until = meter_until
@@ -176,13 +198,28 @@ class House:
             "time": (time or self.clock.now()).isoformat(),
         } | more
 
+    def cloud_event(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The same as CloudEvents have it."""
+        of_every_event = {name: event[name] for name in ("source", "id", "time")}
+        data = {name: value for name, value in event.items() if name not in of_every_event}
+        return {"specversion": "1.0", "type": "marketplane.usage", **of_every_event, "data": data}
+
+    def customers_event(
+        self, customer_id: str, quantity: str = "1", product_code: str = CONCURRENT, **more: Any
+    ) -> dict[str, Any]:
+        """A usage event that names its customer only."""
+        event = self.event("", quantity, **more)
+        del event["subscription_id"]
+        return event | {"customer_id": customer_id, "product_code": product_code}
+
     def report(self, *events: dict[str, Any]) -> None:
         """Report events, all of which must be taken. From then on they are the truth."""
-        accepted, refused = self.intake.take(list(events))
+        accepted, refused = self.intake.take(list(events), self.intake.plain)
         assert (accepted, refused) == (len(events), [])
         for event in events:
             hour = hour_of(datetime.fromisoformat(event["time"]))
-            self.truth[event["subscription_id"], event["dimension"]].setdefault(
+            holder = event.get("subscription_id") or f"{event['customer_id']}/{event['product_code']}"
+            self.truth[holder, event["dimension"]].setdefault(
                 (event["id"], hour), to_micro(event["quantity"])
             )
 
@@ -207,7 +244,7 @@ class House:
         raise AssertionError("The cycle should have failed.")
 
     def records(self, sub: str, dimension: str = "gpu_hours") -> list[MeteringRecord]:
-        return self.books.records(sub, dimension)
+        return self.record_store.records(sub, dimension)
 
     def outcomes(self, sub: str) -> list[str]:
         return [record.outcome.value for record in self.records(sub)]
@@ -232,21 +269,35 @@ class House:
         """
         bill = self.aws.bill()
         assert {identity for identity, _ in bill} <= set(self.identities.values())
-        for (sub, dimension), events in self.truth.items():
-            truth = sum(events.values())
-            found = self.balance(sub, dimension)
-            assert found.balanced, (sub, dimension, found)
-            assert found.accepted == truth, (sub, dimension, found)
-            identity = self.identities[sub]
-            in_doubt = sum(
-                record.quantity
-                for record in self.records(sub, dimension)
-                if (record.outcome is Outcome.UNKNOWN or record.in_doubt or record.reason == "sent_before")
-                and record.outcome is not Outcome.BILLED
-                and (identity, dimension, record.hour) in self.aws.slots
+        holders = {holder for holder, _ in self.truth} | set(self.identities)
+        found = {holder: self.statements.balances(holder) for holder in holders}
+        for dimension in {dimension for _, dimension in self.truth}:
+            truth = sum(
+                max(quantity, 0)
+                for (_, of), events in self.truth.items()
+                for quantity in events.values()
+                if of == dimension
             )
-            named = found.open + found.planned + found.held + found.conflicting + found.written_off
-            assert bill.get((identity, dimension), 0) == truth - named + in_doubt, (sub, dimension, found)
+            struck = {
+                holder: balances[dimension] for holder, balances in found.items() if dimension in balances
+            }
+            assert sum(balance.accepted for balance in struck.values()) == truth, (dimension, struck)
+            for holder, balance in struck.items():
+                assert balance.balanced, (holder, dimension, balance)
+                named = balance.open + balance.planned + balance.included + balance.held
+                named += balance.conflicting + balance.written_off
+                billed = bill.get((self.identities.get(holder, ""), dimension), 0)
+                in_doubt = self._perhaps_counted(holder, dimension)
+                assert billed == balance.accepted - named + in_doubt, (holder, dimension, balance)
+
+    def _perhaps_counted(self, holder: str, dimension: str) -> int:
+        return sum(
+            record.quantity
+            for record in self.records(holder, dimension)
+            if (record.outcome is Outcome.UNKNOWN or record.in_doubt or record.reason == "sent_before")
+            and record.outcome is not Outcome.BILLED
+            and (self.identities[holder], dimension, record.hour) in self.aws.slots
+        )
 
 
 def empty_tables() -> None:

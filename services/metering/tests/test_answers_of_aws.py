@@ -9,8 +9,8 @@ from house import CONCURRENT, LEGACY, OTHER, House, at
 from shelf_marketplace import URL, Fault, Refused
 
 from metering import measures
-from metering.cycle import SenderStopped
-from metering.tables import RecordRow
+from metering.sender import SenderStopped
+from metering.tables.models import RecordRow
 
 LOST = ReadTimeoutError(endpoint_url=URL)
 AWAY = EndpointConnectionError(endpoint_url=URL)

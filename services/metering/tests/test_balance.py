@@ -36,7 +36,7 @@ def test_every_outcome_has_its_place(outcome: Outcome) -> None:
 
 def test_what_is_held_and_written_off_is_named() -> None:
     held = row(TEN, 10)
-    rows = [held, replace(row(ELEVEN, 7), written_off=7, written_off_reason="after_final_hour")]
+    rows = [held, replace(row(ELEVEN, 7), written_off={"after_final_hour": 7})]
     found = balance(rows, [], [(held, "before_activation")])
     assert (found.held, found.written_off, found.open, found.balanced) == (10, 7, 0, True)
     assert found.reasons == {("held", "before_activation"): 10, ("written_off", "after_final_hour"): 7}

@@ -21,8 +21,7 @@ def test_it_knows_what_is_metered(tmp_path: Path) -> None:
     assert contract
     assert not contract.is_metered
     assert catalogue.product("nobody's") is None
-    assert catalogue.has_dimension("seats")
-    assert not catalogue.has_dimension("Seats")
+    assert catalogue.dimensions == {"gpu_hours", "requests", "seats", "plan"}
 
 
 def test_the_catalogue_of_this_repository_is_read() -> None:
@@ -49,9 +48,16 @@ def test_the_catalogue_of_this_repository_is_read() -> None:
             "not of the right kind",
         ),
         ("products: [a]", "not of the right kind"),
+        ("products: [{product_code: a, pricing_model: free, dimensions: []}]", "'free' is not a valid"),
         (
-            "products: [{product_code: a, pricing_model: contract_with_consumption, dimensions: []}]",
-            "from its first unit",
+            "products: [{product_code: a, pricing_model: contract_with_consumption, dimensions: [{key: gpu, "
+            "draws_on: seats}]}]",
+            "draws_on names seats",
+        ),
+        (
+            "products: [{product_code: a, pricing_model: subscription, dimensions: [], "
+            "metering: {usage_by_customer: newest}}]",
+            "'newest' is not a valid",
         ),
         (
             "products: [{product_code: a, pricing_model: contract, dimensions: []},"

@@ -1,19 +1,20 @@
 """The HTTP door, through the contract: shapes, refusals, scopes; only what is durable is acknowledged."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from house import CONTRACT, House, at
+from house import CONCURRENT, CONTRACT, OTHER, House, at
 from shelf_marketplace import URL
 from wire import Wire, dynamodb_refuses
 
 from chassis.auth import KeyRing
 from metering.app import build_web
 from metering.settings import Settings
-from metering.tables import MeteringKey, SegmentRow
+from metering.tables.models import MeteringKey, SegmentRow
 
 EVENTS = "/v1/usage-events"
 
@@ -90,11 +91,80 @@ def test_all_taken_is_202(house: House, post: Callable[..., Any]) -> None:
     assert house.billed(sub) == "1200.25"
 
 
+def test_usage_is_named_by_its_licence(house: House, post: Callable[..., Any]) -> None:
+    arn = "arn:aws:license-manager::294406891311:license:l-9d01d15f86334a8894365cd7350556ff"
+    event = house.event("sub_akqbclolnbr5rol2aljugptsbj")
+    by_licence = {name: value for name, value in event.items() if name != "subscription_id"} | {
+        "license_arn": arn
+    }
+    assert post(event, by_licence).status_code == 202
+    house.run()
+    # Under one id they are one event, whichever way it names its subscription.
+    assert house.balance("sub_akqbclolnbr5rol2aljugptsbj").accepted == 1_000_000
+
+
+def test_cloud_events_are_taken_one_by_one_and_in_batches(
+    house: House, client: Any, keys: dict[str, dict[str, str]]
+) -> None:
+    sub = house.buy()
+
+    def send(form: str, body: Any) -> Any:
+        headers = keys["usage:write"] | {"content-type": f"application/{form}+json"}
+        return client.post("/v1/usage-events", content=json.dumps(body), headers=headers)
+
+    first, second = house.cloud_event(house.event(sub, "2")), house.cloud_event(house.event(sub, "0.5"))
+    answer = send("cloudevents", first | {"traceparent": "an extension attribute"})
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "refused": []})
+    answer = send("cloudevents-batch", [first, second])
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "refused": []})
+    data = second["data"]
+    bad = [
+        (second | {"specversion": "0.3"}, "invalid_event", "/1/specversion"),
+        (second | {"type": "com.example.other"}, "invalid_event", "/2/type"),
+        (second | {"time": "2026-11-22T12:00:00Z"}, "time_in_future", "/3/time"),
+        (
+            second | {"data": data | {"dimension": "tokns"}},
+            "unknown_dimension",
+            "/4/data/dimension",
+        ),
+        (second | {"data": data | {"quantity": "1e3"}}, "invalid_event", "/5/data/quantity"),
+        (second | {"data": "text"}, "invalid_event", "/6/data"),
+    ]
+    answer = send("cloudevents-batch", [first, *[event for event, _, _ in bad]])
+    assert answer.status_code == 207
+    found = [(one["reason"], one["path"]) for one in answer.json()["refused"]]
+    assert found == [(reason, path) for _, reason, path in bad]
+    assert slug(send("cloudevents", first | {"type": "other"})) == (400, "invalid-request")
+    assert slug(send("cloudevents-batch", [])) == (400, "invalid-request")
+    assert slug(send("cloudevents", house.cloud_event(house.event(sub, dimension="x")))) == (
+        400,
+        "no-event-accepted",
+    )
+    house.clock.advance(hours=2)
+    house.run()
+    assert house.billed(sub) == "2.5"
+
+
+def test_the_balance_of_a_customers_usage_is_told(
+    house: House, post: Callable[..., Any], get: Callable[..., Any]
+) -> None:
+    customer = house.register(house.buy(), house.buy())
+    assert post(house.customers_event(customer, "1.5")).status_code == 202
+    house.run()
+    answer = get("/v1/customer-balance", customer_id=customer, product_code=CONCURRENT).json()
+    assert (answer["customer_id"], answer["product_code"]) == (customer, CONCURRENT)
+    (row,) = answer["dimensions"]
+    assert (row["accepted"], row["held"], row["balanced"]) == ("1.5", "1.5", True)
+    assert row["reasons"] == [{"kind": "held", "reason": "several_subscriptions", "quantity": "1.5"}]
+    assert get("/v1/customer-balance", customer_id=customer, product_code=OTHER).json()["dimensions"] == []
+
+
 def test_a_good_event_beside_bad_ones_is_207_and_they_are_named(
     house: House, post: Callable[..., Any]
 ) -> None:
     sub, contract = house.buy(), house.buy(CONTRACT)
     good = house.event(sub)
+    by_customer = house.customers_event("cus_" + "a" * 26)
     bad = [
         (good | {"dimension": "tokns"}, "unknown_dimension", "/dimension"),
         (good | {"time": "2026-11-22T12:00:00Z"}, "time_in_future", "/time"),
@@ -108,7 +178,18 @@ def test_a_good_event_beside_bad_ones_is_207_and_they_are_named(
         (good | {"quantity": True}, "invalid_event", "/quantity"),
         (good | {"quantity": "1e3"}, "invalid_event", "/quantity"),
         (good | {"quantity": "1.0000001"}, "invalid_event", "/quantity"),
-        (good | {"quantity": -1}, "invalid_event", "/quantity"),
+        (good | {"quantity": "--1"}, "invalid_event", "/quantity"),
+        (good | {"license_arn": "arn:aws:license-manager::1:license:l-1"}, "invalid_event", ""),
+        (good | {"product_code": CONCURRENT}, "invalid_event", ""),
+        (good | {"tags": {"team": ""}}, "invalid_event", "/tags/team"),
+        (good | {"tags": {"team": "r{d}"}}, "invalid_event", "/tags/team"),
+        (good | {"tags": {"a b>": "x"}}, "invalid_event", "/tags"),
+        (good | {"tags": {"k" * 101: "x"}}, "invalid_event", "/tags"),
+        (good | {"tags": {str(n): "x" for n in range(6)}}, "invalid_event", "/tags"),
+        (by_customer | {"product_code": "74nobodys"}, "unknown_product", "/product_code"),
+        (by_customer | {"product_code": CONTRACT}, "not_metered", "/product_code"),
+        (by_customer | {"product_code": OTHER}, "subscription_not_named", "/customer_id"),
+        ({name: value for name, value in by_customer.items() if name != "product_code"}, "invalid_event", ""),
         (good | {"quantity": None}, "invalid_event", "/quantity"),
         (good | {"id": ""}, "invalid_event", "/id"),
         (good | {"source": "x" * 129}, "invalid_event", "/source"),
@@ -372,7 +453,9 @@ def test_the_balance_is_told(five_hours: str, get: Callable[..., Any], house: Ho
     house.use(five_hours, "2", dimension="requests", time=at("22T12:00"))
     house.cycle.fold_open_hours()
     answer = get("/v1/balance", subscription_id=five_hours)
-    none = dict.fromkeys(("planned", "held", "conflicting", "written_off"), "0")
+    none = dict.fromkeys(
+        ("planned", "included", "held", "conflicting", "written_off", "corrections_waiting"), "0"
+    )
     assert answer.json() == {
         "subscription_id": five_hours,
         "dimensions": [

@@ -11,7 +11,7 @@ from wire import Wire, dynamodb_refuses
 from chassis.problems import Unavailable
 from metering.fold import fold
 from metering.segments import partition_of, shard_of
-from metering.tables import HourRow, LedgerRowModel, SegmentRow
+from metering.tables.models import HourRow, LedgerRowModel, SegmentRow
 from metering.usage_log import UsageLog
 
 
@@ -62,13 +62,15 @@ def test_prior_art_10_an_event_sent_again_counts_once(house: House) -> None:
 def test_a_conflict_is_named_and_the_first_one_counts(house: House) -> None:
     sub, other = house.buy(), house.buy()
     house.use(sub, "2", event_id="same")
-    house.intake.take([house.event(sub, "5", event_id="same"), house.event(other, "9", event_id="same")])
+    house.intake.take(
+        [house.event(sub, "5", event_id="same"), house.event(other, "9", event_id="same")], house.intake.plain
+    )
     house.run()
     house.clock.advance(hours=1, minutes=5)
     house.run()
     assert house.billed(sub) == "2"
     assert house.billed(other) == "0"
-    assert {row.dimension: row.conflicts for row in house.books.ledger(sub)} == {"gpu_hours": 2}
+    assert {row.dimension: row.conflicts for row in house.ledger.rows(sub)} == {"gpu_hours": 2}
     assert house.balance(other).accepted == 0
     house.must_be_exact()
 
@@ -85,7 +87,7 @@ def test_a_slow_writers_event_takes_its_place_from_whoever_came_second(house: Ho
     house.report(accepted)
     house.restart()
     house.clock.advance(minutes=1)
-    house.intake.take([house.event(second, "9", event_id="same", time=at("22T10:00"))])
+    house.intake.take([house.event(second, "9", event_id="same", time=at("22T10:00"))], house.intake.plain)
     house.run()
     assert house.balance(second).accepted == 9_000_000
     written(waiting[0])
@@ -322,11 +324,11 @@ def test_a_segment_of_a_later_release_stops_its_hour_and_no_other(house: House) 
     house.clock.advance(hours=1)
     house.use(sub, "2")
     shard = shard_of(sub, house.settings.log_shards)
-    stranger = SegmentRow(partition_of("2026-11-22T10", shard), "2026", format=2, events=1, data=b"?")
+    stranger = SegmentRow(partition_of("2026-11-22T10", shard), "2026", format=3, events=1, data=b"?")
     stranger.save()
     house.clock.advance(hours=1, minutes=5)
     failures = house.run_and_fail()
-    assert "format 2" in str(failures.exceptions)
+    assert "format 3" in str(failures.exceptions)
     assert house.hours(sub) == {"22T11": "2"}
     stranger.delete()
     house.run()
@@ -340,7 +342,7 @@ def test_an_older_fold_never_overwrites_a_newer(house: House) -> None:
     slow = house.usage_log.read("2026-11-22T10")
     house.use(sub, "2")
     house.run()
-    house.books.book_fold("2026-11-22T10", fold(slow.events), slow.segments)
+    house.ledger.book_fold("2026-11-22T10", fold(slow.events), slow.segments)
     house.usage_log.mark_folded("2026-11-22T10", slow.segments)
     assert house.balance(sub).accepted == 3_000_000
     assert HourRow.get("2026-11-22T10").folded_segments == 2
@@ -389,7 +391,7 @@ def test_prior_art_10_what_stays_unwritten_is_not_acknowledged(
         batch_write_item=lambda RequestItems: {"UnprocessedItems": RequestItems}
     )
     with pytest.raises(Unavailable):
-        house.intake.take([event])
+        house.intake.take([event], house.intake.plain)
     house.restart()
     house.report(event)
     house.clock.advance(hours=2)
@@ -453,17 +455,17 @@ def test_one_broken_group_does_not_hold_up_the_others(house: House) -> None:
     house.use(fine, "1")
     house.clock.advance(hours=2)
     house.publish(broken, active_since=None)
-    subscription = house.books.subscription
+    subscription = house.published.subscription
 
     def away(sub: str) -> object:
         if sub == broken:
             raise RuntimeError("this row cannot be read")
         return subscription(sub)
 
-    house.books.subscription = away  # type: ignore[method-assign, assignment]
+    house.published.subscription = away  # type: ignore[method-assign, assignment]
     house.run_and_fail()
     assert house.billed(fine) == "1"
-    house.books.subscription = subscription  # type: ignore[method-assign]
+    house.published.subscription = subscription  # type: ignore[method-assign]
     house.run()
     assert house.billed(broken) == "1"
     house.must_be_exact()

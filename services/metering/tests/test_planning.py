@@ -3,12 +3,13 @@
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from metering.catalogue import Product
+from metering.catalogue import PricingModel, Product
 from metering.hours import AwsWindow, after, end_of, hour_of, start_of
 from metering.ledger import LedgerRow
 from metering.planning import Limits, Plan, plan
@@ -17,7 +18,7 @@ from metering.records import Source
 from metering.subscriptions import Subscription
 
 NOW = datetime(2026, 11, 22, 12, 10, tzinfo=UTC)
-PRODUCT = Product("74", "subscription", frozenset({"gpu"}))
+PRODUCT = Product("74", PricingModel.SUBSCRIPTION, frozenset({"gpu"}))
 ACTIVE = Subscription(
     "sub",
     "74",
@@ -30,7 +31,7 @@ ACTIVE = Subscription(
 LIMITS = Limits()
 
 
-def row(hour: str, metered: int = 10, **more: int) -> LedgerRow:
+def row(hour: str, metered: int = 10, **more: Any) -> LedgerRow:
     return LedgerRow("sub", "gpu", hour, metered, **more)
 
 
@@ -73,7 +74,9 @@ def cases(draw: st.DrawFn) -> Case:
     for hour in draw(st.lists(st.sampled_from(hours), unique=True, max_size=12)):
         metered = draw(amounts)
         allocated = draw(st.one_of(st.just(0), st.integers(0, metered), st.just(metered + 1)))
-        rows.append(row(hour, metered, allocated=allocated, written_off=draw(st.integers(0, 2))))
+        rows.append(
+            row(hour, metered, allocated=allocated, written_off={"corrected": draw(st.integers(0, 2))})
+        )
     since = draw(st.one_of(st.none(), st.integers(-60, 60 * 60)))
     status = draw(st.sampled_from(["pending", "active", "active", "active", "ending", "ended", "failed"]))
     until = draw(st.one_of(st.none(), st.integers(-120, 120)))
@@ -96,7 +99,7 @@ def cases(draw: st.DrawFn) -> Case:
                     PRODUCT,
                     PRODUCT,
                     None,
-                    replace(PRODUCT, pricing_model="contract"),
+                    replace(PRODUCT, pricing_model=PricingModel.CONTRACT),
                     replace(PRODUCT, dimensions=frozenset()),
                 ]
             )
@@ -279,7 +282,7 @@ def test_last_months_usage_goes_to_this_month_after_six_on_the_first() -> None:
         (replace(ACTIVE, status="pending"), PRODUCT, "subscription_pending"),
         (replace(ACTIVE, status="failed"), PRODUCT, "subscription_failed"),
         (ACTIVE, None, "product_unknown"),
-        (ACTIVE, replace(PRODUCT, pricing_model="contract"), "not_metered"),
+        (ACTIVE, replace(PRODUCT, pricing_model=PricingModel.CONTRACT), "not_metered"),
         (ACTIVE, replace(PRODUCT, dimensions=frozenset({"cpu"})), "unknown_dimension"),
         (replace(ACTIVE, customer_aws_account_id=None), PRODUCT, "identity_unknown"),
         (replace(ACTIVE, generation="legacy"), PRODUCT, "identity_unknown"),

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from metering.quantities import LARGEST_RECORD, MICRO, to_micro, to_text
 
 
-@given(st.integers(0, LARGEST_RECORD))
+@given(st.integers(-LARGEST_RECORD, LARGEST_RECORD))
 def test_every_quantity_survives_text_and_back(micro: int) -> None:
     text = to_text(micro)
     assert to_micro(text) == micro
     assert Decimal(text) * MICRO == micro
-    assert len(text) <= 17
+    assert len(text) <= 17 + (micro < 0)
 
 
-@given(st.integers(0, 9_999_999_999))
+@given(st.integers(-9_999_999_999, 9_999_999_999))
 def test_whole_numbers_are_taken_as_numbers_and_as_text(number: int) -> None:
     assert to_micro(number) == to_micro(str(number)) == number * MICRO
 
@@ -46,8 +46,10 @@ def test_prior_art_14_a_fraction_is_exact_to_the_sixth_decimal() -> None:
             " 1",
             "1 ",
             "+1",
-            "-1",
-            "-0",
+            "--1",
+            "-",
+            "- 1",
+            "-01",
             "1e3",
             "1E3",
             "0x1",
@@ -71,7 +73,19 @@ def test_prior_art_14_a_fraction_is_exact_to_the_sixth_decimal() -> None:
             "1\n",
             "1\u00a0",
         ),
-        *(1.0, 0.5, 3.0000000000000001, 1e3, float("nan"), float("inf"), -1, -0.0, 10_000_000_000, 10**40),
+        *(
+            1.0,
+            0.5,
+            3.0000000000000001,
+            1e3,
+            float("nan"),
+            float("inf"),
+            -1.0,
+            -0.0,
+            10_000_000_000,
+            -10_000_000_000,
+            10**40,
+        ),
         *(True, False, None, [], {}, b"1", Decimal("1")),
     ],
 )

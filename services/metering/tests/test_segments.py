@@ -43,7 +43,7 @@ def test_every_event_comes_back_once_from_its_own_hour_and_shard(
         assert len(inside) == segment.events > 0
         for event in inside:
             assert event.hour == segment.hour
-            assert segment.partition == partition_of(event.hour, shard_of(event.subscription_id, shards))
+            assert segment.partition == partition_of(event.hour, shard_of(event.holder, shards))
 
 
 def test_a_segment_fits_into_an_item_of_dynamodb() -> None:

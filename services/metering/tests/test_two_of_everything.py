@@ -11,8 +11,9 @@ from house import House, at
 from shelf_marketplace import URL, Fault, Refused
 from wire import Wire
 
-from metering.books import Books
 from metering.ledger import LedgerRow
+from metering.tables.ledger_store import LedgerStore
+from metering.tables.record_store import RecordStore
 
 LOST = ReadTimeoutError(endpoint_url=URL)
 
@@ -158,7 +159,7 @@ def test_late_usage_of_a_row_that_is_just_being_cleared_is_billed(house: House, 
     house.must_be_exact()
 
 
-class Shortsighted(Books):
+class Shortsighted(LedgerStore):
     """Reads an index that lags: it shows one hour's row and not yet the other's."""
 
     def __init__(self, house: House, hour: str) -> None:
@@ -181,8 +182,8 @@ def test_two_who_see_different_rows_never_fill_one_slot_twice(house: House, wire
     house.clock.advance(hours=1)
     house.cycle.fold_open_hours()
     other = house.new_cycle()
-    other._books = Shortsighted(house, "2026-11-22T11")
-    house.cycle._books = Shortsighted(house, "2026-11-22T10")
+    other._planner._ledger = Shortsighted(house, "2026-11-22T11")
+    house.cycle._planner._ledger = Shortsighted(house, "2026-11-22T10")
     _once_before(wire, "TransactWriteItems", other.plan_unbilled)
     house.cycle.plan_unbilled()
     assert [record.quantity for record in house.records(sub)] == [1_000_000, 4_000_000]
@@ -268,8 +269,8 @@ def test_who_gives_up_a_record_yields_to_who_begins_to_send_it(house: House, wir
     house.run()
     record = house.records(sub)[0]
     house.clock.advance(hours=23)
-    books = Books(house.connection)
-    _once_before(wire, "TransactWriteItems", lambda: books.begin_attempt(record))
+    records = RecordStore(house.connection)
+    _once_before(wire, "TransactWriteItems", lambda: records.begin_attempt(record))
     house.run()
     assert house.outcomes(sub) == ["planned"]
     house.run()

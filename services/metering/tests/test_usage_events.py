@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from metering.catalogue import Catalogue, Product
-from metering.usage_events import AgeLimits, Refusal, UsageEvent, sort_out
+from metering.catalogue import Catalogue, PricingModel, Product
+from metering.usage_events import AgeLimits, Form, Judge, Refusal, UsageEvent
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 CATALOGUE = Catalogue(
     {
-        "metered": Product("metered", "subscription", frozenset({"gpu_hours"})),
-        "other": Product("other", "subscription", frozenset({"tokens"})),
-        "contract": Product("contract", "contract", frozenset({"seats"})),
+        "metered": Product("metered", PricingModel.SUBSCRIPTION, frozenset({"gpu_hours"})),
+        "other": Product("other", PricingModel.SUBSCRIPTION, frozenset({"tokens"})),
+        "contract": Product("contract", PricingModel.CONTRACT, frozenset({"seats"})),
     }
 )
 PRODUCT_OF = {"sub_metered": "metered", "sub_contract": "contract", "sub_elsewhere": "not in our catalogue"}
@@ -36,7 +36,7 @@ def judge(*rows: Any) -> tuple[list[UsageEvent], list[Refusal]]:
         return [] if whole else [{"in": "body", "path": place, "reason": "it is not an event"}]
 
     limits = AgeLimits(oldest=timedelta(hours=24), ahead=timedelta(seconds=60))
-    return sort_out(list(rows), mistakes, PRODUCT_OF.get, CATALOGUE, limits, NOW)
+    return Judge(PRODUCT_OF.get, CATALOGUE, limits, NOW).sort_out(list(rows), Form(mistakes), "/events")
 
 
 def test_a_good_event_is_accepted_whole() -> None:

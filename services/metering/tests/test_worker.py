@@ -8,7 +8,7 @@ from house import Clients, House
 
 from chassis.queues import Message, Unreadable
 from metering.app import build_cycle
-from metering.cycle import pace
+from metering.sender import pace
 from metering.worker import loops, read_signal
 
 SIGNAL = {
@@ -111,8 +111,8 @@ def test_calls_keep_to_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
         waits.append(seconds)
         now += seconds
 
-    monkeypatch.setattr("metering.cycle.time.monotonic", lambda: now)
-    monkeypatch.setattr("metering.cycle.time.sleep", sleep)
+    monkeypatch.setattr("metering.sender.time.monotonic", lambda: now)
+    monkeypatch.setattr("metering.sender.time.sleep", sleep)
     wait = pace(4)
     for _ in range(4):
         wait()

@@ -32,6 +32,23 @@ class Wire:
         monkeypatch.setattr(URLLib3Session, "send", watched)
         aws.through = lambda call: self._pass("BatchMeterUsage", call)
 
+    def interrupt(self, position: int, act: Callable[[], object], around: Callable[[], object]) -> bool:
+        """Run `around`, and before its call of that number, from 0, do something else, once. False where it
+        makes no call of that number."""
+        calls = 0
+
+        def meddle(_: str, call: Call) -> AWSResponse:
+            nonlocal calls
+            calls += 1
+            if calls == position + 1:
+                act()
+            return call()
+
+        self.meddle = meddle
+        around()
+        self.meddle = None
+        return calls > position
+
     def _pass(self, name: str, call: Call) -> AWSResponse:
         if name == "PutItem":
             # Only the test does that, in place of notifications.

@@ -114,6 +114,12 @@ class Queue:
     def bury(self, message: Message, reason: str) -> None:
         """Move a message to the dead-letter queue: its body to the letter, its attributes, the reason as one
         more."""
+        self.bury_part(message, message.body, reason)
+        self.delete([message])
+
+    def bury_part(self, message: Message, body: str, reason: str) -> None:
+        """Put a part of a message into the dead-letter queue, with the message's attributes, and the reason
+        as one more. The message itself stays."""
         letters = self.dead_letters()
         # SQS refuses a message for one control character in an attribute.
         legible = "".join(character if character.isprintable() else " " for character in reason[:256]).strip()
@@ -121,14 +127,13 @@ class Queue:
         own_id = {"DataType": "String", "StringValue": message.id}
         self._client.send_message(
             QueueUrl=letters.url,
-            MessageBody=message.body,
+            MessageBody=body,
             MessageAttributes={
                 **dict(list(message.attributes.items())[: MOST_ATTRIBUTES - 2]),
                 "reason": {"DataType": "String", "StringValue": legible or "unreadable"},
                 "original_message_id": message.attributes.get("original_message_id", own_id),
             },
         )
-        self.delete([message])
 
 
 def _message(raw: dict[str, Any]) -> Message:

@@ -1,6 +1,7 @@
 """Plugs metering together. The only file that reads settings; tests call `build_*` with other arguments."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import connexion
@@ -15,14 +16,20 @@ from chassis.tables import ask, bind, create_tables
 from chassis.web import build_web_app
 from chassis.worker import run_worker
 from metering import tables
-from metering.books import Books
-from metering.catalogue import read_catalogue
-from metering.cycle import MeteringCycle, pace
+from metering.catalogue import Catalogue, read_catalogue
+from metering.cycle import MeteringCycle
 from metering.intake import Intake
 from metering.marketplace import Marketplace
+from metering.planner import Planner
+from metering.sender import Sender, pace
 from metering.settings import Settings
 from metering.statements import Statements
+from metering.tables.ledger_store import LedgerStore
+from metering.tables.models import LedgerRowModel, MeteringKey, SegmentRow, SubscriptionRow
+from metering.tables.published import Published
+from metering.tables.record_store import RecordStore
 from metering.usage_log import UsageLog
+from metering.usage_queue import usage_loop
 from metering.worker import loops
 
 
@@ -32,16 +39,43 @@ class Metering:
 
     intake: Intake
     statements: Statements
-    books: Books
+    ledger: LedgerStore
+    records: RecordStore
+
+
+@dataclass(frozen=True)
+class Books:
+    """The tables, but for the usage log."""
+
+    ledger: LedgerStore
+    records: RecordStore
+    published: Published
 
 
 def build_books(settings: Settings) -> Books:
     """Bind the tables and open the books."""
-    return Books(bind([*tables.OWN, *tables.READ], settings))
+    connection = bind([*tables.OWN, *tables.READ], settings)
+    return Books(LedgerStore(connection), RecordStore(connection), Published())
 
 
 def build_usage_log(settings: Settings, clock: Clock) -> UsageLog:
     return UsageLog(aws.client(settings, "dynamodb"), clock, settings.log_shards, settings.age_limits)
+
+
+def build_intake(settings: Settings, clock: Clock, published: Published, catalogue: Catalogue) -> Intake:
+    document = load_contract(contract_file(settings))
+    return Intake(
+        {name: named_schema(document, name) for name in ("UsageEvent", "UsageCloudEvent")},
+        build_usage_log(settings, clock),
+        published,
+        catalogue,
+        settings.age_limits,
+        clock,
+    )
+
+
+def contract_file(settings: Settings) -> Path:
+    return settings.contracts_dir / "metering.yaml"
 
 
 def build_web(settings: Settings, clock: Clock | None = None) -> connexion.FlaskApp:
@@ -49,21 +83,14 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
     clock = clock or clock_for(settings)
     books = build_books(settings)
     catalogue = read_catalogue(settings.products_file)
-    contract = settings.contracts_dir / "metering.yaml"
-    intake = Intake(
-        named_schema(load_contract(contract), "UsageEvent"),
-        build_usage_log(settings, clock),
-        books,
-        catalogue,
-        settings.age_limits,
-        clock,
-    )
+    intake = build_intake(settings, clock, books.published, catalogue)
+    statements = Statements(books.ledger, books.records, books.published, catalogue, clock, settings.limits)
     return build_web_app(
         service="metering",
-        contract=contract,
+        contract=contract_file(settings),
         settings=settings,
-        keys=KeyRing(tables.MeteringKey),
-        parts=Metering(intake, Statements(books, catalogue, clock, settings.limits), books),
+        keys=KeyRing(MeteringKey),
+        parts=Metering(intake, statements, books.ledger, books.records),
         readiness=_readiness(clock),
     )
 
@@ -78,46 +105,59 @@ def build_cycle(settings: Settings, clock: Clock, client: Any | None = None) -> 
     """
     if client is None:
         client = aws.client(settings, "meteringmarketplace", region=settings.marketplace_region, attempts=1)
-    return MeteringCycle(
-        build_usage_log(settings, clock),
-        build_books(settings),
-        Marketplace(client),
+    books = build_books(settings)
+    planner = Planner(
+        books.ledger,
+        books.records,
+        books.published,
         read_catalogue(settings.products_file),
+        settings.limits,
+    )
+    sender = Sender(
+        books.records,
+        books.published,
+        Marketplace(client),
         clock,
         settings.limits,
         pace(settings.aws_calls_per_second),
     )
+    return MeteringCycle(build_usage_log(settings, clock), books.ledger, planner, sender, clock)
 
 
 def work(settings: Settings) -> None:
     """Run the worker until it is told to stop."""
     clock = clock_for(settings)
     cycle = build_cycle(settings, clock)
-    signals = Queue(aws.client(settings, "sqs"), settings.metering_signals_queue)
+    sqs = aws.client(settings, "sqs")
+    signals = Queue(sqs, settings.metering_signals_queue)
+    usage_events = Queue(sqs, settings.usage_events_queue)
+    intake = build_intake(settings, clock, Published(), read_catalogue(settings.products_file))
     run_worker(
         "metering-worker",
         settings,
-        loops(cycle, signals, settings.cycle_seconds),
-        _readiness(clock) | {"signals queue": signals.ask},
+        loops(cycle, signals, settings.cycle_seconds) | usage_loop(intake, usage_events),
+        _readiness(clock) | {"signals queue": signals.ask, "usage events queue": usage_events.ask},
     )
 
 
 def key_ring(settings: Settings) -> KeyRing:
-    bind([tables.MeteringKey], settings)
-    return KeyRing(tables.MeteringKey)
+    bind([MeteringKey], settings)
+    return KeyRing(MeteringKey)
 
 
 def create_local(settings: Settings) -> None:
-    """Create metering's tables and queue on a local engine."""
+    """Create metering's tables and queues on a local engine."""
     build_books(settings)
     create_tables(tables.OWN)
-    create_queue_with_dlq(aws.client(settings, "sqs"), settings.metering_signals_queue)
+    sqs = aws.client(settings, "sqs")
+    for name in (settings.metering_signals_queue, settings.usage_events_queue):
+        create_queue_with_dlq(sqs, name)
 
 
 def _readiness(clock: Clock) -> Readiness:
     return {
-        "usage log": lambda: ask(tables.SegmentRow),
-        "ledger": lambda: ask(tables.LedgerRowModel),
-        "subscriptions": lambda: ask(tables.SubscriptionRow),
+        "usage log": lambda: ask(SegmentRow),
+        "ledger": lambda: ask(LedgerRowModel),
+        "subscriptions": lambda: ask(SubscriptionRow),
         "clock": clock.now,
     }

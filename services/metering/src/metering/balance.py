@@ -20,19 +20,22 @@ PART_OF_OUTCOME = {
 
 @dataclass
 class Balance:
-    """`accepted = open + planned + billed + held + conflicting + written_off`, in micro-units.
+    """`accepted = open + planned + billed + included + held + conflicting + written_off`, in micro-units.
 
-    `balanced` is false where the equation does not hold, where the ledger's allocations are not the records'
-    sources, or where more was allocated than metered.
+    `included` is what a contract has paid for. `corrections_waiting` is outside of the equation: nothing
+    unbilled was found yet that it could be taken off. `balanced` is false where the equation does not hold,
+    where the ledger's allocations are not the records' sources, or where more was allocated than metered.
     """
 
     accepted: int = 0
     open: int = 0
     planned: int = 0
     billed: int = 0
+    included: int = 0
     held: int = 0
     conflicting: int = 0
     written_off: int = 0
+    corrections_waiting: int = 0
     balanced: bool = True
     reasons: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -40,7 +43,7 @@ class Balance:
 def balance(
     rows: Iterable[LedgerRow], records: Iterable[MeteringRecord], held: Iterable[tuple[LedgerRow, str]]
 ) -> Balance:
-    """Strike the balance of one subscription and dimension.
+    """Strike the balance of one holder and dimension.
 
     Args:
         rows: all its ledger rows.
@@ -64,16 +67,24 @@ def balance(
         reasons["held", reason] += row.unbilled
     held_hours = {row.hour for row, _ in held}
     for row in rows:
-        result.accepted += row.metered
-        result.written_off += row.written_off
-        if row.written_off:
-            reasons["written_off", row.written_off_reason or "unknown"] += row.written_off
+        result.accepted += row.accepted
+        result.included += row.included
+        result.corrections_waiting += max(row.open_corrections, 0)
+        for reason, quantity in row.written_off.items():
+            result.written_off += quantity
+            reasons["written_off", reason] += quantity
         if row.hour not in held_hours:
             result.open += max(row.unbilled, 0)
         if row.allocated != in_records.pop(row.hour, 0) or row.unbilled < 0:
             result.balanced = False
     parts = (
-        result.open + result.planned + result.billed + result.held + result.conflicting + result.written_off
+        result.open
+        + result.planned
+        + result.billed
+        + result.included
+        + result.held
+        + result.conflicting
+        + result.written_off
     )
     if in_records or parts != result.accepted:
         result.balanced = False

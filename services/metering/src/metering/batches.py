@@ -1,15 +1,18 @@
 """Which records go into one call of BatchMeterUsage, and in which order calls are made."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+from metering.allocations import allocations, bytes_sent
 from metering.records import MeteringRecord
 
 # BatchMeterUsage takes 25 records and less than 1 MB (botocore 1.44.5). One of our records has at most some
 # 2.5 KB of text: a licence ARN of 1,100 characters, a dimension of 255, an account, a timestamp and a
-# quantity. So 25 always fit.
+# quantity; and its allocations.
 RECORDS_PER_CALL = 25
+BYTES_PER_CALL = 980_000
+BYTES_OF_A_RECORD = 2_500
 
 # A record that is still in doubt after so many calls is sent alone, so that it cannot hold up the records
 # beside it. A call that was certainly not counted (throttled, or refused for a fault of ours) says nothing
@@ -28,11 +31,22 @@ def batches(
             alone.append([record])
         else:
             company[record.identity.product_code, record.identity.is_legacy].append(record)
-    calls = [
-        group[start : start + RECORDS_PER_CALL]
-        for group in company.values()
-        for start in range(0, len(group), RECORDS_PER_CALL)
-    ]
+    calls = [call for group in company.values() for call in _filled(group)]
     calls.sort(key=lambda call: deadline(call[0]))
     alone.sort(key=lambda call: call[0].attempts)
     return calls + alone
+
+
+def _filled(records: Iterable[MeteringRecord]) -> Iterator[list[MeteringRecord]]:
+    """Records in calls that hold as many as AWS takes."""
+    call: list[MeteringRecord] = []
+    size = 0
+    for record in records:
+        own = BYTES_OF_A_RECORD + bytes_sent(allocations(record))
+        if call and (len(call) == RECORDS_PER_CALL or size + own > BYTES_PER_CALL):
+            yield call
+            call, size = [], 0
+        call.append(record)
+        size += own
+    if call:
+        yield call

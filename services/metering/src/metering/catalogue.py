@@ -1,22 +1,62 @@
-"""The catalogue as metering reads it: which dimensions of which product are metered."""
+"""The catalogue as metering reads it: which dimensions of which product are metered, and how."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 
+class Choice(StrEnum):
+    """For which subscription usage is that names a customer only, where the customer has several of the
+    product."""
+
+    NAMED = "named"
+    """Such usage is refused: it has to name its subscription."""
+    OLDEST = "oldest"
+    """The one that began first of those that were active in the hour of use."""
+    HELD = "held"
+    """None: it is held until one alone is left, or a person says which."""
+
+
+class PricingModel(StrEnum):
+    SUBSCRIPTION = "subscription"
+    CONTRACT = "contract"
+    CONTRACT_WITH_CONSUMPTION = "contract_with_consumption"
+
+
 @dataclass(frozen=True)
 class Product:
+    """A product.
+
+    Attributes:
+        dimensions: the API ids of what is metered.
+        draws_on: for a dimension, the one of the contract whose entitlement pays for its usage first; itself
+            where none is named.
+        choice: see there.
+    """
+
     product_code: str
-    pricing_model: str
+    pricing_model: PricingModel
     dimensions: frozenset[str]
+    draws_on: Mapping[str, str] = field(default_factory=dict)
+    choice: Choice = Choice.HELD
 
     @property
     def is_metered(self) -> bool:
         """Usage of a pure contract is never sent to AWS: it was paid for upfront."""
-        return self.pricing_model == "subscription"
+        return self.pricing_model is not PricingModel.CONTRACT
+
+    @property
+    def has_entitlements(self) -> bool:
+        """Whether usage is paid for by a contract first, and billed only above it."""
+        return self.pricing_model is PricingModel.CONTRACT_WITH_CONSUMPTION
+
+    def entitlement_of(self, dimension: str) -> str:
+        return self.draws_on.get(dimension, dimension)
 
 
 @dataclass(frozen=True)
@@ -26,9 +66,10 @@ class Catalogue:
     def product(self, product_code: str) -> Product | None:
         return self.products.get(product_code)
 
-    def has_dimension(self, dimension: str) -> bool:
-        """True where any product has it; for usage of a subscription that is not known yet."""
-        return any(dimension in product.dimensions for product in self.products.values())
+    @cached_property
+    def dimensions(self) -> frozenset[str]:
+        """All that any product has; for usage of a subscription that is not known yet."""
+        return frozenset().union(*(product.dimensions for product in self.products.values()))
 
 
 def read_catalogue(file: Path) -> Catalogue:
@@ -55,13 +96,16 @@ def read_catalogue(file: Path) -> Catalogue:
 
 def _product(entry: Any, place: str) -> Product:
     try:
-        code, model = entry["product_code"], entry["pricing_model"]
-        dimensions = frozenset(dimension["key"] for dimension in entry["dimensions"])
-    except (KeyError, TypeError) as error:
+        code, dimensions = entry["product_code"], entry["dimensions"]
+        keys = frozenset(dimension["key"] for dimension in dimensions)
+        model = PricingModel(entry["pricing_model"])
+        draws_on = {one["key"]: one["draws_on"] for one in dimensions if "draws_on" in one}
+        metering = entry.get("metering") or {}
+        choice = Choice(metering.get("usage_by_customer", Choice.HELD))
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{place}: {error} is missing or not of the right kind.") from error
-    if model not in ("subscription", "contract"):
-        raise ValueError(
-            f"{place}: pricing_model is {model!r}. This release meters `subscription` and leaves `contract` "
-            "alone; it would bill a contract with consumption from its first unit, so it refuses to start."
-        )
-    return Product(code, model, dimensions)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}.") from error
+    if unknown := set(draws_on.values()) - keys:
+        raise ValueError(f"{place}: draws_on names {', '.join(sorted(unknown))}, which is no dimension.")
+    return Product(code, model, keys, draws_on, choice)

@@ -3,18 +3,29 @@
 That is where "exactly once" comes from: the log may hold an event many times, the fold counts it once.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from metering.tags import UNTAGGED, Split, TagSet
 from metering.usage_events import UsageEvent
 
 
 @dataclass(frozen=True)
 class HourUsage:
-    """What one subscription used of one dimension in the folded hour, in micro-units."""
+    """What one holder used of one dimension in the folded hour, in micro-units.
+
+    Attributes:
+        metered: the sum of what is above zero.
+        corrections: the sum of what is below, as a positive number.
+        conflicts: events that came again under the same id with another content.
+        tags: how it divides by tag sets, less corrections with the same tags; without what is untagged.
+    """
 
     metered: int = 0
+    corrections: int = 0
     conflicts: int = 0
+    tags: Split = field(default_factory=dict)
 
 
 def fold(events: Iterable[UsageEvent]) -> dict[tuple[str, str], HourUsage]:
@@ -24,23 +35,37 @@ def fold(events: Iterable[UsageEvent]) -> dict[tuple[str, str], HourUsage]:
     one counts, and the conflict is counted where the first one was booked.
 
     Returns:
-        for each (subscription id, dimension) that any event names, its usage. Where all its events lost to
-        earlier ones that is nothing, and has to be booked as such: a fold that had not seen the earlier ones
-        yet (their writer was slow) booked them, and they would be billed under both names.
+        for each (holder, dimension) that any event names, its usage. Where all its events lost to earlier
+        ones
+        that is nothing, and has to be booked as such: a fold that had not seen the earlier ones yet (their
+        writer was slow) booked them, and they would be billed under both names.
     """
     first: dict[tuple[str, str], UsageEvent] = {}
     conflicting: set[UsageEvent] = set()
     metered: dict[tuple[str, str], int] = {}
-    conflicts: dict[tuple[str, str], int] = {}
+    corrections: dict[tuple[str, str], int] = defaultdict(int)
+    conflicts: dict[tuple[str, str], int] = defaultdict(int)
+    tags: dict[tuple[str, str], dict[TagSet, int]] = defaultdict(lambda: defaultdict(int))
     for event in events:
         known = first.get((event.source, event.id))
         if known is None:
             first[event.source, event.id] = event
-            booked = (event.subscription_id, event.dimension)
-            metered[booked] = metered.get(booked, 0) + event.quantity
+            booked = (event.holder, event.dimension)
+            metered[booked] = metered.get(booked, 0) + max(event.quantity, 0)
+            if event.quantity < 0:
+                corrections[booked] -= event.quantity
+            if event.tags != UNTAGGED:
+                tags[booked][event.tags] += event.quantity
         elif known != event and event not in conflicting:
             conflicting.add(event)
-            metered.setdefault((event.subscription_id, event.dimension), 0)
-            booked = (known.subscription_id, known.dimension)
-            conflicts[booked] = conflicts.get(booked, 0) + 1
-    return {key: HourUsage(quantity, conflicts.get(key, 0)) for key, quantity in metered.items()}
+            metered.setdefault((event.holder, event.dimension), 0)
+            conflicts[known.holder, known.dimension] += 1
+    return {
+        key: HourUsage(
+            quantity,
+            corrections.get(key, 0),
+            conflicts.get(key, 0),
+            {tag_set: tagged for tag_set, tagged in tags.get(key, {}).items() if tagged > 0},
+        )
+        for key, quantity in metered.items()
+    }

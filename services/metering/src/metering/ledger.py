@@ -1,26 +1,75 @@
-"""The ledger: for each subscription, dimension and hour of use, what was metered and what is allocated."""
+"""The ledger: for each holder, dimension and hour of use, what was metered and what became of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from metering.tags import Split, TagSet, divide, merged
 
 
 @dataclass(frozen=True)
 class LedgerRow:
     """One hour of use, in micro-units.
 
-    `metered` is what the last fold of the hour found, `allocated` how much of it is inside some metering
-    record, `written_off` how much never will be. What is unbilled is always the difference, so late events,
-    missed runs and crashes all heal by the same subtraction.
+    What is unbilled is always the difference of what came in and what became of it, so late events, missed
+    runs and crashes all heal by the same subtraction.
+
+    Attributes:
+        metered: what the last fold of the hour found.
+        received: what came over from other holders, by holder: a customer's usage, once it is known which of
+            their subscriptions it is for.
+        moved: what went over to others, by holder.
+        allocated: how much is inside some metering record.
+        included: how much a contract's entitlement has paid for.
+        written_off: how much never will be billed, by reason.
+        corrections: what the corrections of the hour (events with a negative quantity) come to, as a positive
+            number.
+        corrections_received, corrections_moved: what came with usage from other holders, and went with it.
+        corrected: how much of them was taken off unbilled usage, of this hour or another.
+        conflicts: events that came again under the same id with another content.
+        metered_tags, received_tags: what of `metered` and of `received` has tags.
+        spent_tags: what of both is not unbilled any more.
+        changes: how often it was written by anybody but the fold; who decides on a row writes it only while
+            it is as it was read.
     """
 
-    subscription_id: str
+    holder: str
     dimension: str
     hour: str
     metered: int = 0
+    received: Mapping[str, int] = field(default_factory=dict)
+    moved: Mapping[str, int] = field(default_factory=dict)
     allocated: int = 0
-    written_off: int = 0
-    written_off_reason: str | None = None
+    included: int = 0
+    written_off: Mapping[str, int] = field(default_factory=dict)
+    corrections: int = 0
+    corrections_received: int = 0
+    corrections_moved: int = 0
+    corrected: int = 0
     conflicts: int = 0
+    metered_tags: Split = field(default_factory=dict)
+    received_tags: Split = field(default_factory=dict)
+    spent_tags: Split = field(default_factory=dict)
+    changes: int = 0
+
+    @property
+    def accepted(self) -> int:
+        """What is this holder's to bill, hold or write off."""
+        return self.metered + sum(self.received.values()) - sum(self.moved.values())
 
     @property
     def unbilled(self) -> int:
-        return self.metered - self.allocated - self.written_off
+        return self.accepted - self.allocated - self.included - sum(self.written_off.values())
+
+    @property
+    def open_corrections(self) -> int:
+        """What nothing was found for yet that it could be taken off."""
+        return self.corrections + self.corrections_received - self.corrections_moved - self.corrected
+
+    @property
+    def needs_work(self) -> bool:
+        """Whether anything is left to be billed, or to be netted."""
+        return self.unbilled > 0 or self.open_corrections > 0
+
+    @property
+    def unbilled_by_tags(self) -> dict[TagSet, int]:
+        return divide(self.unbilled, merged([self.metered_tags, self.received_tags]), self.spent_tags)

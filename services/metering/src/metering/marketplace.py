@@ -6,10 +6,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from metering.allocations import allocations
 from metering.hours import hour_of
 from metering.outcomes import Failure
 from metering.quantities import to_text
 from metering.records import MeteringRecord
+from metering.tags import UNTAGGED, TagSet
 
 
 class BatchFailed(Exception):
@@ -81,12 +83,22 @@ def _usage_record(record: MeteringRecord) -> dict[str, Any]:
         "Dimension": record.dimension,
         "QuantityAsDecimal": to_text(record.quantity),
     }
+    if buckets := allocations(record):
+        usage["UsageAllocations"] = [_allocation(tags, buckets[tags]) for tags in sorted(buckets)]
     if record.identity.is_legacy:
         usage["CustomerIdentifier"] = record.identity.customer_identifier
     else:
         usage["CustomerAWSAccountId"] = record.identity.customer_aws_account_id
         usage["LicenseArn"] = record.identity.license_arn
     return usage
+
+
+def _allocation(tags: TagSet, quantity: int) -> dict[str, Any]:
+    bucket: dict[str, Any] = {"AllocatedUsageQuantityAsDecimal": to_text(quantity)}
+    if tags != UNTAGGED:
+        # The one bucket without tags leaves them out; AWS takes no empty list.
+        bucket["Tags"] = [{"Key": key, "Value": value} for key, value in tags]
+    return bucket
 
 
 def _slot(usage: dict[str, Any]) -> tuple[str, str, str]:

@@ -4,12 +4,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from metering.allocations import within_limits
 from metering.catalogue import Product
+from metering.entitlements import Unclear
 from metering.hours import AwsWindow, after, end_of, hour_of, start_of
 from metering.ledger import LedgerRow
 from metering.quantities import LARGEST_RECORD
 from metering.records import MeteringRecord, Source, identity_of
 from metering.subscriptions import Subscription
+from metering.tags import less, part, tagged_only, total
+
+_WEIGHT_WITH_TAGS = 3
+"""Each of them writes up to `tags.MOST_BYTES`."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,8 @@ class Limits:
     Args:
         grace: how long after its end an hour waits for late events before it is sealed.
         window: which hours AWS takes.
-        most_sources: so that a record and its allocations fit into one DynamoDB transaction of 100 items.
+        most_sources: so that a record and its allocations fit into one DynamoDB transaction of 100 items and
+            4 MB; one with tags counts for three.
     """
 
     grace: timedelta = timedelta(minutes=5)
@@ -66,7 +73,7 @@ def plan(
     if not unbilled:
         return Plan()
     dimension = unbilled[0].dimension
-    reason = _why_held(subscription, product, dimension)
+    reason = why_held(subscription, product, dimension)
     if subscription is None or reason:
         return Plan(held=[(row, reason or "subscription_unknown") for row in unbilled])
     if subscription.final_hour_is_over(now):
@@ -75,30 +82,35 @@ def plan(
     slots: dict[str, list[Source]] = {}
     held: list[tuple[LedgerRow, str]] = []
     for row in unbilled:
-        if subscription.active_since and end_of(row.hour) <= subscription.active_since:
+        if is_before_activation(row.hour, subscription):
             # Usage sent before activation is not billed, and another hour's bill is not the place for it.
             held.append((row, "before_activation"))
-        elif _is_sealed(row.hour, subscription, now, limits):
+        elif is_sealed(row.hour, subscription, now, limits):
             _allot(row, slots, taken, subscription, now, limits)
-    return Plan(
-        records=[
-            MeteringRecord(
-                subscription_id=subscription.subscription_id,
-                dimension=dimension,
-                hour=hour,
-                timestamp=_timestamp(hour, subscription),
-                quantity=sum(source.quantity for source in sources),
-                identity=identity_of(subscription),
-                sources=tuple(sources),
-                created_at=now,
-            )
-            for hour, sources in sorted(slots.items())
-        ],
-        held=held,
+    records = [
+        _record(hour, sources, dimension, subscription, now) for hour, sources in sorted(slots.items())
+    ]
+    return Plan(records=records, held=held)
+
+
+def _record(
+    hour: str, sources: list[Source], dimension: str, subscription: Subscription, now: datetime
+) -> MeteringRecord:
+    fitting, tags_left_out = within_limits(sources)
+    return MeteringRecord(
+        subscription_id=subscription.subscription_id,
+        dimension=dimension,
+        hour=hour,
+        timestamp=_timestamp(hour, subscription),
+        quantity=sum(source.quantity for source in sources),
+        identity=identity_of(subscription),
+        sources=fitting,
+        created_at=now,
+        tags_left_out=tags_left_out,
     )
 
 
-def _why_held(subscription: Subscription | None, product: Product | None, dimension: str) -> str | None:
+def why_held(subscription: Subscription | None, product: Product | None, dimension: str) -> str | None:
     """Why nothing of a subscription and dimension can be billed for now; None where it can."""
     if subscription is None:
         return "subscription_unknown"
@@ -115,14 +127,33 @@ def _why_held(subscription: Subscription | None, product: Product | None, dimens
         identity_of(subscription)
     except ValueError:
         return "identity_unknown"
+    return why_entitlement_is_unknown(subscription, product, dimension)
+
+
+def why_entitlement_is_unknown(subscription: Subscription, product: Product, dimension: str) -> str | None:
+    """Why nobody can say yet how much of the usage the contract has paid for; None where that is known."""
+    if not product.has_entitlements:
+        return None
+    if subscription.entitlements is None:
+        return "entitlement_unknown"
+    try:
+        for one in subscription.entitlements:
+            if one.dimension == product.entitlement_of(dimension):
+                one.quantity  # noqa: B018 (reading it is the check)
+    except Unclear:
+        return "entitlement_unclear"
     return None
 
 
-def _is_sealed(hour: str, subscription: Subscription, now: datetime, limits: Limits) -> bool:
+def is_sealed(hour: str, subscription: Subscription, now: datetime, limits: Limits) -> bool:
     """An hour is sealed after its end and the grace; the running hour of an ending subscription at once."""
     if subscription.is_over:
         return start_of(hour) <= now
     return now >= end_of(hour) + limits.grace
+
+
+def is_before_activation(hour: str, subscription: Subscription) -> bool:
+    return subscription.active_since is not None and end_of(hour) <= subscription.active_since
 
 
 def _timestamp(hour: str, subscription: Subscription) -> datetime:
@@ -141,7 +172,7 @@ def _allot(
     limits: Limits,
 ) -> None:
     """Put a row's unbilled quantity into its own hour's slot or a later one; what fits nowhere stays open."""
-    remaining = row.unbilled
+    remaining = row.unbilled_by_tags
     hour = row.hour
     if not limits.window.takes(_timestamp(hour, subscription), now):
         hour = max(hour, hour_of(now - limits.window.age))
@@ -151,12 +182,12 @@ def _allot(
         free = (
             hour not in taken
             and room > 0
-            and len(sources) < limits.most_sources
+            and sum(_WEIGHT_WITH_TAGS if source.tags else 1 for source in sources) < limits.most_sources
             and limits.window.takes(_timestamp(hour, subscription), now)
-            and _is_sealed(hour, subscription, now, limits)
+            and is_sealed(hour, subscription, now, limits)
         )
         if free:
-            part = min(remaining, room)
-            slots.setdefault(hour, []).append(Source(row.hour, part))
-            remaining -= part
+            fitting = part(remaining, room)
+            slots.setdefault(hour, []).append(Source(row.hour, total(fitting), tagged_only(fitting)))
+            remaining = less(remaining, fitting)
         hour = after(hour)

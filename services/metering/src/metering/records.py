@@ -1,11 +1,11 @@
 """Metering records: what AWS is told for one subscription, dimension and hour, and what came of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from metering.subscriptions import Subscription
+from metering.tags import Split
 
 
 class Outcome(StrEnum):
@@ -20,11 +20,13 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Source(NamedTuple):
-    """An hour of use whose quantity (micro-units) is inside a record."""
+@dataclass(frozen=True)
+class Source:
+    """An hour of use whose quantity (micro-units) is inside a record, and what of it has tags."""
 
     hour: str
     quantity: int
+    tags: Split = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class MeteringRecord:
         timestamp: what is sent; the start of the hour, or of the subscription where that is later in the same
             hour.
         quantity: micro-units, the sum of the sources.
+        tags_left_out: more tags were used than a record can carry; what has them is sent untagged.
         in_doubt: it may have reached AWS without an answer reaching us.
         attempts: how often it was handed to AWS.
     """
@@ -81,6 +84,7 @@ class MeteringRecord:
     identity: Identity
     sources: tuple[Source, ...]
     created_at: datetime
+    tags_left_out: bool = False
     outcome: Outcome = Outcome.PLANNED
     reason: str | None = None
     in_doubt: bool = False

@@ -32,7 +32,7 @@ class Hour(fields.Field[str]):
 
 
 class HourOfUsageSchema(Schema):
-    subscription_id = fields.String()
+    subscription_id = fields.String(attribute="holder")
     dimension = fields.String()
     hour = Hour()
     quantity = Quantity(attribute="metered")
@@ -66,9 +66,11 @@ class BalanceSchema(Schema):
     open = Quantity()
     planned = Quantity()
     billed = Quantity()
+    included = Quantity()
     held = Quantity()
     conflicting = Quantity()
     written_off = Quantity()
+    corrections_waiting = Quantity()
     balanced = fields.Boolean()
     reasons = fields.Method("name_reasons")
 

@@ -1,9 +1,10 @@
 """Segments: how the usage log keeps events. One item of the log is one segment and carries many events.
 
-Format 1 is zstandard over a JSON list of rows [source, id, subscription_id, dimension, micro-units, time].
-A segment is never updated. Its key sorts by the moment it was accepted, because of two events with the same
-id the first one counts. Our clock may stand still or be coarse (a simulated hour), so within one moment of it
-the machine's own nanoseconds decide, and within one request the segment's place.
+Format 2 is zstandard over a JSON list of rows [source, id, holder, dimension, micro-units, time], and after
+them the tags, where there are any: [[key, value], …]. Format 1 is the same without tags. A segment is never
+updated. Its key sorts by the moment it was accepted, because of two events with the same id the first one
+counts. Our clock may stand still or be coarse (a simulated hour), so within one moment of it the machine's
+own nanoseconds decide, and within one request the segment's place.
 """
 
 import hashlib
@@ -17,9 +18,11 @@ import orjson
 import zstandard
 
 from chassis.times import parse_rfc3339, rfc3339
+from metering.tags import TagSet
 from metering.usage_events import UsageEvent
 
-FORMAT = 1
+FORMAT = 2
+READABLE = frozenset({1, 2})
 
 # DynamoDB takes items of 400 KB; compression never makes a segment notably larger than its rows.
 MOST_BYTES_OF_ROWS = 350_000
@@ -37,9 +40,9 @@ class Segment:
     format: int = FORMAT
 
 
-def shard_of(subscription_id: str, shards: int) -> int:
-    """The shard of a subscription: all its events of an hour lie in one, so an hour can be read in parts."""
-    return int.from_bytes(hashlib.blake2b(subscription_id.encode(), digest_size=4).digest()) % shards
+def shard_of(holder: str, shards: int) -> int:
+    """The shard of a holder: all its events of an hour lie in one, so an hour can be read in parts."""
+    return int.from_bytes(hashlib.blake2b(holder.encode(), digest_size=4).digest()) % shards
 
 
 def partition_of(hour: str, shard: int) -> str:
@@ -57,7 +60,7 @@ def pack(events: list[UsageEvent], shards: int, now: datetime, nanoseconds: int)
     """
     groups: dict[tuple[str, int], list[UsageEvent]] = defaultdict(list)
     for event in events:
-        groups[event.hour, shard_of(event.subscription_id, shards)].append(event)
+        groups[event.hour, shard_of(event.holder, shards)].append(event)
     sized = [(hour, shard, rows) for (hour, shard), group in groups.items() for rows in _sized(group)]
     moment = f"{rfc3339(now)}#{nanoseconds:016x}"
     return [
@@ -78,21 +81,26 @@ def unpack(segment_format: int, data: bytes) -> list[UsageEvent]:
     Raises:
         ValueError: a format that this release cannot read; nothing may be billed from a guess.
     """
-    if segment_format != FORMAT:
+    if segment_format not in READABLE:
         raise ValueError(f"Segment format {segment_format} is not one that this release reads.")
     return [
-        UsageEvent(source, event_id, subscription_id, dimension, quantity, parse_rfc3339(time))
-        for source, event_id, subscription_id, dimension, quantity, time in orjson.loads(
+        UsageEvent(source, event_id, holder, dimension, quantity, parse_rfc3339(time), _tags(*tags))
+        for source, event_id, holder, dimension, quantity, time, *tags in orjson.loads(
             zstandard.decompress(data)
         )
     ]
+
+
+def _tags(tags: list[list[str]] | None = None) -> TagSet:
+    return tuple((key, value) for key, value in tags or ())
 
 
 def _sized(events: list[UsageEvent]) -> Iterator[list[bytes]]:
     rows: list[bytes] = []
     size = 0
     for event in events:
-        row = orjson.dumps([*event[:5], rfc3339(event.time)])
+        tags = [event.tags] if event.tags else []
+        row = orjson.dumps([*event[:5], rfc3339(event.time), *tags])
         if rows and size + len(row) > MOST_BYTES_OF_ROWS:
             yield rows
             rows, size = [], 0

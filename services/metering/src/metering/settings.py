@@ -15,6 +15,10 @@ class Settings(ChassisSettings):
         "marketplane-metering-subscription-events",
         description="The SQS queue on which notifications says that a subscription has changed.",
     )
+    usage_events_queue: str = Field(
+        "marketplane-usage-events",
+        description="The SQS queue on which usage may be reported, beside HTTP.",
+    )
     marketplace_region: str = Field(
         "us-east-1",
         description="The Region whose BatchMeterUsage is called. Never change it within an hour: AWS knows "

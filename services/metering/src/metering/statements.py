@@ -1,56 +1,96 @@
-"""Answers the question where every accepted unit of a subscription is now."""
+"""Answers the question where every accepted unit of a subscription, or of a customer, is now."""
 
 from collections import defaultdict
+from collections.abc import Callable
 
 from chassis.clock import Clock
 from metering.balance import Balance, balance
-from metering.books import Books
 from metering.catalogue import Catalogue
+from metering.choosing import choose
+from metering.holders import CustomersUsage, customers_usage
 from metering.ledger import LedgerRow
 from metering.planning import Limits, plan
 from metering.records import MeteringRecord
+from metering.tables.ledger_store import LedgerStore
+from metering.tables.published import Published
+from metering.tables.record_store import RecordStore
+
+Held = list[tuple[LedgerRow, str]]
 
 
 class Statements:
     """Strikes balances from the books as they are now.
 
     Args:
-        books: ledger and metering records.
+        ledger, records: the books.
+        published: the subscriptions and customers.
         catalogue: our products.
         clock: the one clock.
         limits: as the metering cycle plans with, so that what it holds is held here by the same rule.
     """
 
-    def __init__(self, books: Books, catalogue: Catalogue, clock: Clock, limits: Limits) -> None:
-        self._books = books
+    def __init__(
+        self,
+        ledger: LedgerStore,
+        records: RecordStore,
+        published: Published,
+        catalogue: Catalogue,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._ledger = ledger
+        self._records = records
+        self._published = published
         self._catalogue = catalogue
         self._clock = clock
         self._limits = limits
 
-    def balances(self, subscription_id: str, dimension: str | None = None) -> dict[str, Balance]:
+    def balances(self, holder: str, dimension: str | None = None) -> dict[str, Balance]:
         """The balance of each dimension with usage.
 
         Records are read before the ledger: one frozen in between shows as an allocation without a record for
         a moment, so a dimension that does not balance is read once more.
         """
-        struck = self._strike(subscription_id, dimension)
+        struck = self._strike(holder, dimension)
         if any(not one.balanced for one in struck.values()):
-            struck = self._strike(subscription_id, dimension)
+            struck = self._strike(holder, dimension)
         return struck
 
-    def _strike(self, subscription_id: str, dimension: str | None) -> dict[str, Balance]:
+    def _strike(self, holder: str, dimension: str | None) -> dict[str, Balance]:
         records: dict[str, list[MeteringRecord]] = defaultdict(list)
         rows: dict[str, list[LedgerRow]] = defaultdict(list)
-        for record in self._books.records(subscription_id, dimension):
+        for record in self._records.records(holder, dimension):
             records[record.dimension].append(record)
-        for row in self._books.ledger(subscription_id, dimension):
+        for row in self._ledger.rows(holder, dimension):
             rows[row.dimension].append(row)
-        subscription = self._books.subscription(subscription_id)
+        usage = customers_usage(holder)
+        held = self._held_of_customer(usage) if usage else self._held_of_subscription(holder)
+        return {name: balance(rows[name], records[name], held(rows[name], records[name])) for name in rows}
+
+    def _held_of_subscription(self, holder: str) -> Callable[[list[LedgerRow], list[MeteringRecord]], Held]:
+        subscription = self._published.subscription(holder)
         product = self._catalogue.product(subscription.product_code) if subscription else None
         now = self._clock.now()
 
-        def held(name: str) -> list[tuple[LedgerRow, str]]:
-            taken = {record.hour for record in records[name]}
-            return plan(rows[name], taken, subscription, product, now, self._limits).held
+        def held(rows: list[LedgerRow], records: list[MeteringRecord]) -> Held:
+            taken = {record.hour for record in records}
+            return plan(rows, taken, subscription, product, now, self._limits).held
 
-        return {name: balance(rows[name], records[name], held(name)) for name in rows}
+        return held
+
+    def _held_of_customer(
+        self, usage: CustomersUsage
+    ) -> Callable[[list[LedgerRow], list[MeteringRecord]], Held]:
+        customer = self._published.customer(usage.customer_id)
+        subscriptions = self._published.subscriptions(customer.subscription_ids) if customer else []
+        product = self._catalogue.product(usage.product_code)
+
+        def held(rows: list[LedgerRow], _: list[MeteringRecord]) -> Held:
+            found = ((row, choose(row.hour, customer, subscriptions, product)) for row in rows)
+            return [
+                (row, chosen.held_because)
+                for row, chosen in found
+                if row.unbilled > 0 and chosen.held_because
+            ]
+
+        return held

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from metering.entitlements import Entitlement
+from metering.hours import end_of, start_of
+
 
 @dataclass(frozen=True)
 class Subscription:
     """The parts of the published row that decide what is billed, to whom and until when.
 
-    `meter_until` is when AWS stops taking records of an ending subscription; `active_since` when it began to.
+    `meter_until` is when AWS stops taking records of an ending subscription; `active_since` when it began to;
+    `entitlements` what a contract entitles its buyer to, None where AWS has never said.
     """
 
     subscription_id: str
@@ -20,6 +24,7 @@ class Subscription:
     customer_aws_account_id: str | None = None
     active_since: datetime | None = None
     meter_until: datetime | None = None
+    entitlements: tuple[Entitlement, ...] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -29,3 +34,11 @@ class Subscription:
     def final_hour_is_over(self, now: datetime) -> bool:
         """True once AWS takes no more records of it."""
         return self.is_over and self.meter_until is not None and now >= self.meter_until
+
+    def was_active_in(self, hour: str) -> bool:
+        """True where usage of that hour may be this subscription's."""
+        if self.status in ("pending", "failed") or self.active_since is None:
+            return False
+        return self.active_since < end_of(hour) and (
+            self.meter_until is None or start_of(hour) < self.meter_until
+        )

@@ -13,7 +13,7 @@ from chassis.clock import Clock
 from chassis.problems import Unavailable
 from metering.hours import end_of
 from metering.segments import Segment, pack, partition_of, unpack
-from metering.tables import HourRow, SegmentRow, is_lost_race
+from metering.tables.models import HourRow, SegmentRow, is_lost_race
 from metering.usage_events import AgeLimits, UsageEvent
 
 log = structlog.get_logger()

@@ -4,7 +4,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import yaml
 
@@ -15,7 +15,7 @@ from registration.form_fields import FormField, read_fields
 __all__ = ["Catalogue", "CatalogueError", "Product", "read_catalogue", "understand"]
 
 Generation = Literal["legacy", "concurrent_agreements"]
-PricingModel = Literal["subscription", "contract"]
+PricingModel = Literal["subscription", "contract", "contract_with_consumption"]
 SignIn = Literal["offered", "required", "off"]
 
 SECRET_PARTS = ("customer_id", "account_id", "subscription_id", "deployment_secret")
@@ -88,8 +88,8 @@ class Product:
 
     @property
     def has_entitlements(self) -> bool:
-        """Whether AWS says how much was bought: of contracts only."""
-        return self.pricing_model == "contract"
+        """Whether AWS says how much was bought: of contracts, with consumption on top or without."""
+        return self.pricing_model != "subscription"
 
     def dimension_title(self, key: str) -> str:
         """The key itself where the dimension has left the catalogue; its buyers have not left."""
@@ -158,7 +158,7 @@ def understand(content: Any, folder: Path = Path()) -> Catalogue:
 
 def _product(entry: Entry, folder: Path) -> Product:
     generation = entry.choice("generation", ("legacy", "concurrent_agreements"))
-    pricing_model = entry.choice("pricing_model", ("subscription", "contract"))
+    pricing_model = entry.choice("pricing_model", get_args(PricingModel))
     registration = entry.part("registration", ("sign_in", "hand_over", "quick_launch", "fields"))
     sign_in = registration.choice("sign_in", ("offered", "required", "off"), default="offered")
     return Product(
@@ -168,7 +168,7 @@ def _product(entry: Entry, folder: Path) -> Product:
         ),
         title=entry.text("title"),
         generation="legacy" if generation == "legacy" else "concurrent_agreements",
-        pricing_model="contract" if pricing_model == "contract" else "subscription",
+        pricing_model=cast(PricingModel, pricing_model),
         dimensions=_dimensions(entry),
         support=_support(entry),
         branding=read_branding(entry, folder),
@@ -181,7 +181,7 @@ def _product(entry: Entry, folder: Path) -> Product:
 
 def _dimensions(product: Entry) -> dict[str, Dimension]:
     found: dict[str, Dimension] = {}
-    for entry in product.parts("dimensions", ("key", "title", "unit")):
+    for entry in product.parts("dimensions", ("key", "title", "unit", "draws_on")):
         key = entry.text("key")
         if key in found:
             raise entry.wrong("key", f"is {key}, as another one's: a product has each key once.")

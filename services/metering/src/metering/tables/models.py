@@ -5,6 +5,7 @@ from typing import Any
 from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
+    JSONAttribute,
     ListAttribute,
     MapAttribute,
     NumberAttribute,
@@ -73,25 +74,50 @@ class UnbilledRows(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
 
 class LedgerRowModel(Model):
-    """The ledger. `usage_key` is `<dimension>#<hour>`; quantities are micro-units.
+    """The ledger. `usage_key` is `<dimension>#<hour>`; quantities are micro-units; sums of several, by name,
+    are JSON. `tags` and `received_tags` (what divides the usage), and `spent_tags`, are as `tags.pack` makes
+    them.
 
-    `segments` is how many segments the fold had read that last wrote `metered`: an older fold never
-    overwrites a newer.
+    The fold writes `metered`, `corrections`, `conflicts`, `tags` and `segments`, and nobody else does.
+    `segments` is how many segments the fold had read: an older fold never overwrites a newer.
     """
 
     class Meta:
         table_name = "metering-ledger"
 
-    subscription_id = UnicodeAttribute(hash_key=True)
+    holder = UnicodeAttribute(hash_key=True)
     usage_key = UnicodeAttribute(range_key=True)
     metered = NumberAttribute(default=0)
-    allocated = NumberAttribute(default=0)
-    written_off = NumberAttribute(default=0)
-    written_off_reason = UnicodeAttribute(null=True)
+    corrections = NumberAttribute(default=0)
     conflicts = NumberAttribute(default=0)
     segments = NumberAttribute(default=0)
+    tags = BinaryAttribute(legacy_encoding=False, null=True)
+    received = JSONAttribute(null=True)
+    received_tags = BinaryAttribute(legacy_encoding=False, null=True)
+    moved = JSONAttribute(null=True)
+    allocated = NumberAttribute(default=0)
+    included = NumberAttribute(default=0)
+    written_off = JSONAttribute(null=True)
+    corrections_received = NumberAttribute(default=0)
+    corrections_moved = NumberAttribute(default=0)
+    corrected = NumberAttribute(default=0)
+    spent_tags = BinaryAttribute(legacy_encoding=False, null=True)
+    changes = NumberAttribute(default=0)
     unbilled = UnicodeAttribute(null=True)
     unbilled_rows = UnbilledRows()
+
+
+class AllowanceRow(Model):
+    """How much of a contract's entitlement is used up in one period. `allowance_key` is
+    `<dimension>#<period>`."""
+
+    class Meta:
+        table_name = "metering-allowances"
+
+    subscription_id = UnicodeAttribute(hash_key=True)
+    allowance_key = UnicodeAttribute(range_key=True)
+    entitled = NumberAttribute(null=True)
+    used = NumberAttribute()
 
 
 class SourceMap(MapAttribute[str, Any]):
@@ -125,6 +151,8 @@ class RecordRow(Model):
     license_arn = UnicodeAttribute(null=True)
     customer_aws_account_id = UnicodeAttribute(null=True)
     sources = ListAttribute(of=SourceMap)
+    tags = BinaryAttribute(legacy_encoding=False, null=True)
+    tags_left_out = BooleanAttribute(default=False)
     created_at = TimeAttribute()
     outcome = UnicodeAttribute()
     reason = UnicodeAttribute(null=True)
@@ -139,6 +167,13 @@ class RecordRow(Model):
 class MeteringKey(ApiKey):
     class Meta:
         table_name = "metering-api-keys"
+
+
+class EntitlementMap(MapAttribute[str, Any]):
+    dimension = UnicodeAttribute()
+    type = UnicodeAttribute()
+    value = UnicodeAttribute()
+    expires_at = TimeAttribute(null=True)
 
 
 class SubscriptionRow(Model):
@@ -156,6 +191,18 @@ class SubscriptionRow(Model):
     customer_aws_account_id = UnicodeAttribute(null=True)
     active_since = TimeAttribute(null=True)
     meter_until = TimeAttribute(null=True)
+    entitlements = ListAttribute(of=EntitlementMap, null=True)
+
+
+class CustomerRow(Model):
+    """Published by registration (openapi/tables/customers.schema.json). Read here, never written; without the
+    personal data that metering has no use for."""
+
+    class Meta:
+        table_name = "customers"
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    subscription_ids = ListAttribute(of=UnicodeAttribute)
 
 
 def is_lost_race(error: PynamoDBException) -> bool:
@@ -165,7 +212,3 @@ def is_lost_race(error: PynamoDBException) -> bool:
     lost.
     """
     return error.cause is not None and error_code(error.cause) == "ConditionalCheckFailedException"
-
-
-OWN: list[type[Model]] = [SegmentRow, HourRow, LedgerRowModel, RecordRow, MeteringKey]
-READ: list[type[Model]] = [SubscriptionRow]

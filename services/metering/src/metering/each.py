@@ -1,0 +1,30 @@
+"""Doing the same for many, so that one's failure does not hold up the others."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import structlog
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+def try_each(
+    things: Iterable[T], act: Callable[[T], None], but: tuple[type[Exception], ...] = ()
+) -> list[Exception]:
+    """Act on each; the failures, after all were tried.
+
+    Args:
+        but: errors that are raised at once.
+    """
+    failures: list[Exception] = []
+    for thing in things:
+        try:
+            act(thing)
+        except but:
+            raise
+        except Exception as error:
+            log.exception("A part of the metering cycle failed; the others go on.")
+            failures.append(error)
+    return failures

@@ -1,0 +1,202 @@
+"""Plans what is unbilled: which subscription it is for, what a correction takes off it, what a contract has
+paid for, and what goes into a metering record."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+import structlog
+
+from metering.catalogue import Catalogue, Product
+from metering.choosing import choose
+from metering.corrections import next_netting
+from metering.each import try_each
+from metering.entitlements import allowances, next_covering
+from metering.holders import CustomersUsage, customers_usage
+from metering.ledger import LedgerRow
+from metering.planning import Limits, is_before_activation, is_sealed, plan, why_held
+from metering.subscriptions import Subscription
+from metering.tables.ledger_store import LedgerStore, Overtaken, rows_of
+from metering.tables.published import Published
+from metering.tables.record_store import RecordStore
+
+log = structlog.get_logger()
+
+
+class Planner:
+    """Takes usage from the ledger into metering records.
+
+    Args:
+        ledger: where it stands.
+        records: where it goes.
+        published: the subscriptions and customers.
+        catalogue: our products.
+        limits: when hours are sealed, and which ones AWS takes.
+    """
+
+    def __init__(
+        self,
+        ledger: LedgerStore,
+        records: RecordStore,
+        published: Published,
+        catalogue: Catalogue,
+        limits: Limits,
+    ) -> None:
+        self._ledger = ledger
+        self._records = records
+        self._published = published
+        self._catalogue = catalogue
+        self._limits = limits
+
+    def plan(self, now: datetime, not_folded: Collection[str] = ()) -> list[Exception]:
+        """Freeze a metering record for all that can be billed, and write off what never will be.
+
+        Args:
+            now: a moment no later than the start of the last fold.
+            not_folded: hours whose fold failed: what the ledger says of them may be old, so they wait.
+
+        Returns:
+            what failed. Who was overtaken by another worker did not fail: the next cycle looks again.
+        """
+        of_customers: list[tuple[CustomersUsage, list[LedgerRow]]] = []
+        of_subscriptions: list[list[LedgerRow]] = []
+        for (holder, _), found in self._ledger.unbilled().items():
+            rows = [row for row in found if row.hour not in not_folded]
+            if not rows:
+                continue
+            if usage := customers_usage(holder):
+                of_customers.append((usage, rows))
+            else:
+                of_subscriptions.append(rows)
+        failures = try_each(of_customers, lambda group: self._move(*group))
+        return failures + try_each(of_subscriptions, lambda rows: self._plan_rows(rows, now, set(not_folded)))
+
+    def _move(self, usage: CustomersUsage, rows: list[LedgerRow]) -> None:
+        """Give a customer's usage to the subscription that it is for, hour by hour; the next cycle plans
+        it."""
+        customer = self._published.customer(usage.customer_id)
+        subscriptions = self._published.subscriptions(customer.subscription_ids) if customer else []
+        product = self._catalogue.product(usage.product_code)
+        for row in rows:
+            if not row.needs_work:
+                self._ledger.clear_unbilled(row)
+                continue
+            chosen = choose(row.hour, customer, subscriptions, product)
+            if chosen.subscription_id is None:
+                continue
+            try:
+                self._ledger.move(row, chosen.subscription_id)
+            except Overtaken:
+                continue
+            log.info(
+                "A customer's usage is given to a subscription.",
+                customer_id=usage.customer_id,
+                subscription_id=chosen.subscription_id,
+                dimension=row.dimension,
+                hour=row.hour,
+                micro_units=row.unbilled,
+            )
+
+    def _plan_rows(self, rows: list[LedgerRow], now: datetime, not_folded: set[str]) -> None:
+        """Plan one subscription's unbilled usage of one dimension."""
+        subscription_id, dimension = rows[0].holder, rows[0].dimension
+        subscription = self._published.subscription(subscription_id)
+        product = self._catalogue.product(subscription.product_code) if subscription else None
+        try:
+            rows = self._net(rows)
+            if subscription and product and product.has_entitlements:
+                rows = self._use_up(rows, subscription, product, now)
+            self._freeze(rows, subscription, product, now, not_folded)
+        except Overtaken:
+            log.info(
+                "Another worker is at the same usage; the next cycle looks again.",
+                subscription_id=subscription_id,
+                dimension=dimension,
+            )
+
+    def _net(self, rows: list[LedgerRow]) -> list[LedgerRow]:
+        """Take corrections off unbilled usage; the rows as they are then."""
+        while netting := next_netting(rows):
+            self._ledger.net(netting)
+            log.info(
+                "Usage is corrected.",
+                subscription_id=netting.usage.holder,
+                dimension=netting.usage.dimension,
+                hour=netting.usage.hour,
+                corrected_by_hour=netting.correction.hour,
+                micro_units=netting.quantity,
+            )
+            rows = _again(rows)
+        return rows
+
+    def _use_up(
+        self, rows: list[LedgerRow], subscription: Subscription, product: Product, now: datetime
+    ) -> list[LedgerRow]:
+        """Let the contract pay for what it entitles to; the rows as they are then."""
+        dimension = rows[0].dimension
+        if why_held(subscription, product, dimension):
+            return rows
+        entitlement = product.entitlement_of(dimension)
+        while True:
+            periods = allowances(
+                subscription.subscription_id,
+                entitlement,
+                subscription.entitlements or (),
+                self._ledger.allowances(subscription.subscription_id, entitlement),
+                subscription.is_over,
+                now,
+            )
+            ready = [
+                row
+                for row in rows
+                if is_sealed(row.hour, subscription, now, self._limits)
+                and not is_before_activation(row.hour, subscription)
+            ]
+            covering = next_covering(ready, periods)
+            if covering is None:
+                return rows
+            self._ledger.cover(covering)
+            rows = _again(rows)
+
+    def _freeze(
+        self,
+        rows: list[LedgerRow],
+        subscription: Subscription | None,
+        product: Product | None,
+        now: datetime,
+        not_folded: set[str],
+    ) -> None:
+        for row in rows:
+            if not row.needs_work:
+                self._ledger.clear_unbilled(row)
+        first = rows[0]
+        earliest = min(row.hour for row in rows)
+        # Nor may late usage be carried into an hour of which we do not know what it holds itself.
+        taken = self._records.taken_hours(first.holder, first.dimension, earliest) | not_folded
+        decided = plan(rows, taken, subscription, product, now, self._limits)
+        by_hour: Mapping[str, LedgerRow] = {row.hour: row for row in rows}
+        for record in decided.records:
+            self._records.freeze(record, by_hour)
+            log.info(
+                "A metering record is frozen.",
+                metering_record_id=record.metering_record_id,
+                subscription_id=record.subscription_id,
+                micro_units=record.quantity,
+                hours=[source.hour for source in record.sources],
+                tags_left_out=record.tags_left_out,
+            )
+        for row, reason in decided.write_offs:
+            self._ledger.write_off(row, reason)
+            log.warning(
+                "Usage is written off.",
+                subscription_id=row.holder,
+                dimension=row.dimension,
+                hour=row.hour,
+                micro_units=row.unbilled,
+                reason=reason,
+            )
+
+
+def _again(rows: list[LedgerRow]) -> list[LedgerRow]:
+    """The same rows as they are now."""
+    first = rows[0]
+    return list(rows_of(first.holder, first.dimension, [row.hour for row in rows]).values())

@@ -1,0 +1,204 @@
+"""Sends what is due to AWS and writes what became of it, after each call. Only ever the frozen record."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from chassis.clock import Clock
+from metering import measures
+from metering.batches import batches
+from metering.each import try_each
+from metering.marketplace import BatchFailed, Marketplace
+from metering.outcomes import Verdict, of_status, when_refused, when_window_closed
+from metering.planning import Limits
+from metering.records import MeteringRecord, Outcome
+from metering.tables.published import Published
+from metering.tables.record_store import Attempt, RecordStore
+
+log = structlog.get_logger()
+
+
+class SenderStopped(Exception):
+    """A fault of ours: credentials, permissions, Region or catalogue."""
+
+    def __init__(self, failed: BatchFailed) -> None:
+        super().__init__(str(failed))
+        self.failed = failed
+
+
+class Paused(Exception):
+    """AWS asked us to slow down, or cannot be reached."""
+
+
+HALTS = (Paused, SenderStopped)
+"""After one of these no other call would fare better."""
+
+
+def pace(calls_per_second: float) -> Callable[[], None]:
+    """A function that waits, in real time, until one more call is within the rate."""
+    next_at = 0.0
+
+    def wait() -> None:
+        nonlocal next_at
+        now = time.monotonic()
+        if now < next_at:
+            time.sleep(next_at - now)
+        next_at = max(now, next_at) + 1 / calls_per_second
+
+    return wait
+
+
+class Sender:
+    """Hands due records to AWS.
+
+    Args:
+        records: metering records.
+        published: tells when a subscription ends.
+        marketplace: BatchMeterUsage.
+        clock: the one clock.
+        limits: which hours AWS takes.
+        pace: waits until the next call of BatchMeterUsage is allowed.
+    """
+
+    def __init__(
+        self,
+        records: RecordStore,
+        published: Published,
+        marketplace: Marketplace,
+        clock: Clock,
+        limits: Limits,
+        pace: Callable[[], None],
+    ) -> None:
+        self._records = records
+        self._published = published
+        self._marketplace = marketplace
+        self._clock = clock
+        self._limits = limits
+        self._pace = pace
+
+    def send_due(self) -> list[Exception]:
+        """Hand every due record to AWS, the most urgent first; write what became of it after each call."""
+        now = self._clock.now()
+        due = self._records.due()
+        measures.DUE.set(len(due))
+        open_at_aws: list[MeteringRecord] = []
+        too_late: list[MeteringRecord] = []
+        for record in due:
+            in_time = now < self._limits.window.closes_at(record.timestamp)
+            (open_at_aws if in_time else too_late).append(record)
+        failures = try_each(too_late, self._give_up, but=HALTS)
+        endings: dict[str, datetime | None] = {}
+
+        def deadline(record: MeteringRecord) -> datetime:
+            if record.subscription_id not in endings:
+                subscription = self._published.subscription(record.subscription_id)
+                endings[record.subscription_id] = subscription.meter_until if subscription else None
+            closes = self._limits.window.closes_at(record.timestamp)
+            return min(closes, endings[record.subscription_id] or closes)
+
+        try:
+            for call in batches(open_at_aws, deadline):
+                failures += try_each([call], self._send, but=HALTS)
+        except SenderStopped as stopped:
+            measures.SENDER_STOPPED.set(1)
+            log.error(
+                "AWS refuses us, not a record: nothing is billed until a person mends it.",
+                error=stopped.failed.failure.code,
+                message=stopped.failed.failure.message,
+            )
+            return [*failures, stopped]
+        except Paused as paused:
+            log.warning("AWS cannot now; the next cycle tries again.", error=str(paused))
+            return failures
+        measures.SENDER_STOPPED.set(0)
+        return failures
+
+    def _give_up(self, record: MeteringRecord) -> None:
+        """AWS takes the record no more."""
+        self._settle(record, when_window_closed(record.in_doubt), reason="window_closed")
+
+    def _send(self, call: list[MeteringRecord]) -> None:
+        """Make one call and write what became of each record."""
+        begun = [(record, attempt) for record in call if (attempt := self._records.begin_attempt(record))]
+        if not begun:
+            return
+        self._pace()
+        try:
+            answers, unprocessed = self._marketplace.batch_meter_usage([record for record, _ in begun])
+        except BatchFailed as failed:
+            self._bear(failed, begun)
+            return
+        measures.CALLS.labels("answered").inc()
+        for record, attempt in begun:
+            answer = answers.get(record.metering_record_id)
+            outcome = of_status(answer.status, attempt.was_in_doubt) if answer else None
+            if answer and outcome:
+                # Whoever looks at it must know that the first sending may have been counted.
+                reason = "sent_before" if attempt.was_in_doubt and outcome is not Outcome.BILLED else None
+                self._settle(
+                    record, outcome, reason=reason, aws_metering_record_id=answer.aws_metering_record_id
+                )
+            elif record.metering_record_id in unprocessed:
+                self._records.certainly_not_counted(record, attempt)
+            else:
+                log.warning(
+                    "AWS said nothing usable of a record; it is sent again.",
+                    metering_record_id=record.metering_record_id,
+                    status=answer.status if answer else None,
+                )
+
+    def _bear(self, failed: BatchFailed, begun: list[tuple[MeteringRecord, Attempt]]) -> None:
+        """Do what the verdict on a failed call asks for."""
+        verdict = failed.failure.verdict
+        measures.CALLS.labels(verdict.value).inc()
+        if verdict is Verdict.TRY_AGAIN_IN_DOUBT:
+            log.warning("A call of BatchMeterUsage failed; the records are sent again.", error=str(failed))
+            return
+        for record, attempt in begun:
+            self._records.certainly_not_counted(record, attempt)
+        if verdict is Verdict.TRY_AGAIN:
+            raise Paused(str(failed))
+        if verdict is Verdict.STOP:
+            raise SenderStopped(failed)
+        if len(begun) > 1:
+            middle = len(begun) // 2
+            for half in (begun[:middle], begun[middle:]):
+                self._send([record for record, _ in half])
+            return
+        record, attempt = begun[0]
+        if verdict is Verdict.OUTSIDE_WINDOW:
+            if self._clock.now() < record.timestamp + self._limits.window.margin:
+                # So young a timestamp is only out of bounds where AWS's clock is behind ours; it soon is not.
+                log.warning(
+                    "AWS's clock is behind ours; the record is sent again.",
+                    metering_record_id=record.metering_record_id,
+                )
+                return
+            self._settle(record, when_window_closed(attempt.was_in_doubt), reason=failed.failure.code)
+        else:
+            self._settle(record, when_refused(attempt.was_in_doubt), reason=failed.failure.code)
+
+    def _settle(
+        self,
+        record: MeteringRecord,
+        outcome: Outcome,
+        *,
+        reason: str | None = None,
+        aws_metering_record_id: str | None = None,
+    ) -> None:
+        settled = self._records.settle(
+            record, outcome, self._clock.now(), reason=reason, aws_metering_record_id=aws_metering_record_id
+        )
+        if not settled:
+            return
+        measures.SETTLED.labels(outcome.value).inc()
+        say = log.info if outcome is Outcome.BILLED else log.warning
+        say(
+            "A metering record is settled.",
+            metering_record_id=record.metering_record_id,
+            subscription_id=record.subscription_id,
+            outcome=outcome.value,
+            reason=reason,
+        )

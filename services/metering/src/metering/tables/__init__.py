@@ -1,0 +1,17 @@
+"""DynamoDB: what lies there (`models.py`), and the reads and writes of ledger, records and siblings' rows."""
+
+from pynamodb.models import Model
+
+from metering.tables.models import (
+    AllowanceRow,
+    CustomerRow,
+    HourRow,
+    LedgerRowModel,
+    MeteringKey,
+    RecordRow,
+    SegmentRow,
+    SubscriptionRow,
+)
+
+OWN: list[type[Model]] = [SegmentRow, HourRow, LedgerRowModel, AllowanceRow, RecordRow, MeteringKey]
+READ: list[type[Model]] = [SubscriptionRow, CustomerRow]

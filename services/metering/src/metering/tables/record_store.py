@@ -1,0 +1,237 @@
+"""Metering records in DynamoDB: frozen with their allocations, attempted, settled. The first outcome
+stands."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from pynamodb.connection import Connection
+from pynamodb.exceptions import UpdateError
+
+from chassis.tables import read_page
+from metering import allocations
+from metering.ledger import LedgerRow
+from metering.records import Identity, MeteringRecord, Outcome, Source
+from metering.tables.ledger_store import (
+    Overtaken,
+    as_often_changed,
+    giving_back,
+    row_key,
+    rows_of,
+    spending,
+    transaction,
+    unchanged,
+)
+from metering.tables.models import LedgerRowModel, RecordRow, SourceMap, is_lost_race
+
+
+class Attempt(NamedTuple):
+    """One hand-over of a record to AWS: its number, and whether an earlier one left the record in doubt."""
+
+    number: int
+    was_in_doubt: bool
+
+
+class RecordStore:
+    """Reads and writes metering records.
+
+    Args:
+        connection: a pynamodb connection, for transactions.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def taken_hours(self, subscription_id: str, dimension: str, since: str) -> set[str]:
+        """The hours, from `since` on, that already have a record."""
+        rows = RecordRow.query(
+            subscription_id,
+            RecordRow.slot.between(f"{dimension}#{since}", f"{dimension}#~"),
+            consistent_read=True,
+            attributes_to_get=["slot"],
+        )
+        return {row.slot.rsplit("#", 1)[1] for row in rows}
+
+    def freeze(self, record: MeteringRecord, rows: Mapping[str, LedgerRow]) -> None:
+        """Write a planned record and its allocations as one act, before AWS is called.
+
+        Args:
+            record: the record.
+            rows: the ledger row of each of its sources, by hour, as the plan saw them.
+
+        Raises:
+            Overtaken: the slot was taken or a row changed meanwhile.
+        """
+        with transaction(self._connection) as act:
+            act.save(_record_row(record), condition=RecordRow.slot.does_not_exist())
+            for source in record.sources:
+                row = rows[source.hour]
+                act.update(
+                    LedgerRowModel(row.holder, row_key(row)),
+                    [
+                        LedgerRowModel.allocated.set(row.allocated + source.quantity),
+                        *spending(row, source.quantity, source.tags),
+                    ],
+                    condition=unchanged(row),
+                )
+
+    def due(self) -> list[MeteringRecord]:
+        """The records that AWS has not answered for, as they are now."""
+        keys = [(row.subscription_id, row.slot) for row in RecordRow.due_records.scan()]
+        found = (_record(row) for row in RecordRow.batch_get(keys, consistent_read=True))
+        return [record for record in found if record.outcome is Outcome.PLANNED]
+
+    def begin_attempt(self, record: MeteringRecord) -> Attempt | None:
+        """Note, before AWS is called, that the record may reach it. None where it is settled already."""
+        row = _key_of(record)
+        count = RecordRow.attempts.set(RecordRow.attempts + 1)
+        planned = RecordRow.outcome == Outcome.PLANNED.value
+        without_doubt = planned & (RecordRow.in_doubt == False)  # noqa: E712
+        if _changed(row, [count, RecordRow.in_doubt.set(True)], without_doubt):
+            return Attempt(int(row.attempts), was_in_doubt=False)
+        if _changed(row, [count], planned):
+            return Attempt(int(row.attempts), was_in_doubt=True)
+        return None
+
+    def certainly_not_counted(self, record: MeteringRecord, attempt: Attempt) -> None:
+        """Clear the doubt that an attempt raised. Doubt of an earlier attempt or another worker's stays."""
+        if not attempt.was_in_doubt:
+            _changed(
+                _key_of(record),
+                [RecordRow.in_doubt.set(False)],
+                (RecordRow.outcome == Outcome.PLANNED.value) & (RecordRow.attempts == attempt.number),
+            )
+
+    def settle(
+        self,
+        record: MeteringRecord,
+        outcome: Outcome,
+        now: datetime,
+        *,
+        reason: str | None = None,
+        aws_metering_record_id: str | None = None,
+    ) -> bool:
+        """Write a record's outcome. The first outcome stands; False where there is one already.
+
+        An expired record gives its quantity back to the ledger in the same act: it was never sent.
+        """
+        actions: list[Any] = [
+            RecordRow.outcome.set(outcome.value),
+            RecordRow.settled_at.set(now),
+            RecordRow.due.remove(),
+        ]
+        if reason:
+            actions.append(RecordRow.reason.set(reason))
+        if aws_metering_record_id:
+            actions.append(RecordRow.aws_metering_record_id.set(aws_metering_record_id))
+        planned = RecordRow.outcome == Outcome.PLANNED.value
+        if outcome is not Outcome.EXPIRED:
+            return _changed(_key_of(record), actions, planned)
+        # Another worker may have begun an attempt meanwhile: what may have been counted is never released.
+        never_sent = planned & (RecordRow.in_doubt == False)  # noqa: E712
+        return self._release(record, actions, never_sent)
+
+    def _release(self, record: MeteringRecord, actions: list[Any], condition: Any) -> bool:
+        """Write a record and give its quantity back to the ledger, as one act. False where another worker was
+        quicker."""
+        rows = rows_of(record.subscription_id, record.dimension, [source.hour for source in record.sources])
+        try:
+            with transaction(self._connection) as act:
+                act.update(_key_of(record), actions, condition=condition)
+                for source in record.sources:
+                    row = rows[source.hour]
+                    act.update(
+                        LedgerRowModel(row.holder, row_key(row)),
+                        [
+                            LedgerRowModel.allocated.set(row.allocated - source.quantity),
+                            *giving_back(row, source.tags),
+                        ],
+                        condition=as_often_changed(row),
+                    )
+        except Overtaken:
+            return False
+        return True
+
+    def records(self, subscription_id: str, dimension: str | None = None) -> list[MeteringRecord]:
+        """All records of a subscription, as they are now."""
+        within = (
+            [subscription_id, RecordRow.slot.startswith(f"{dimension}#")] if dimension else [subscription_id]
+        )
+        return [_record(row) for row in RecordRow.query(*within, consistent_read=True)]
+
+    def page(
+        self, subscription_id: str | None, outcome: str | None, limit: int, key: dict[str, Any] | None
+    ) -> tuple[list[MeteringRecord], dict[str, Any] | None]:
+        """One page of records, of one subscription or of all, and where to go on."""
+        only = RecordRow.outcome == outcome if outcome else None
+        if subscription_id:
+            found: Any = RecordRow.query(
+                subscription_id, filter_condition=only, page_size=limit, last_evaluated_key=key
+            )
+        else:
+            found = RecordRow.scan(filter_condition=only, page_size=limit, last_evaluated_key=key)
+        rows, last = read_page(found)
+        return [_record(row) for row in rows], last
+
+
+def _changed(row: RecordRow, actions: list[Any], condition: Any) -> bool:
+    """Update a record, and its row object with it; False where the condition does not hold."""
+    try:
+        row.update(actions, condition=condition)
+    except UpdateError as error:
+        if not is_lost_race(error):
+            raise
+        return False
+    return True
+
+
+def _key_of(record: MeteringRecord) -> RecordRow:
+    return RecordRow(record.subscription_id, f"{record.dimension}#{record.hour}")
+
+
+def _record_row(record: MeteringRecord) -> RecordRow:
+    return RecordRow(
+        record.subscription_id,
+        f"{record.dimension}#{record.hour}",
+        timestamp=record.timestamp,
+        quantity=record.quantity,
+        product_code=record.identity.product_code,
+        customer_identifier=record.identity.customer_identifier,
+        license_arn=record.identity.license_arn,
+        customer_aws_account_id=record.identity.customer_aws_account_id,
+        sources=[_source_map(source) for source in record.sources],
+        tags=allocations.pack(record.sources),
+        tags_left_out=record.tags_left_out,
+        created_at=record.created_at,
+        outcome=record.outcome.value,
+        due=record.subscription_id,
+    )
+
+
+def _source_map(source: Source) -> SourceMap:
+    return SourceMap(hour=source.hour, quantity=source.quantity)  # type: ignore[no-untyped-call]
+
+
+def _record(row: RecordRow) -> MeteringRecord:
+    dimension, hour = row.slot.rsplit("#", 1)
+    return MeteringRecord(
+        subscription_id=row.subscription_id,
+        dimension=dimension,
+        hour=hour,
+        timestamp=row.timestamp,
+        quantity=int(row.quantity),
+        identity=Identity(
+            row.product_code, row.customer_identifier, row.license_arn, row.customer_aws_account_id
+        ),
+        sources=allocations.unpack(
+            [Source(source.hour, int(source.quantity)) for source in row.sources], row.tags
+        ),
+        tags_left_out=bool(row.tags_left_out),
+        created_at=row.created_at,
+        outcome=Outcome(row.outcome),
+        reason=row.reason,
+        in_doubt=bool(row.in_doubt),
+        attempts=int(row.attempts),
+        aws_metering_record_id=row.aws_metering_record_id,
+        settled_at=row.settled_at,
+    )
