@@ -29,6 +29,7 @@ AT_THE_EDGE_OF = {
         "intake",
         "measures",
         "planner",
+        "record_desk",
         "sender",
         "statements",
         "usage_log",

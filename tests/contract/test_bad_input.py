@@ -159,6 +159,7 @@ def path_of(operation: Operation, world: World) -> str:
     there = {
         "subscription_id": world.licensed.subscription_id,
         "reconciliation_id": world.reconciliation_id,
+        "metering_record_id": f"{world.licensed.subscription_id}.gpu_hours.2026-11-22T10",
     }
     return operation.path.format_map(there)
 

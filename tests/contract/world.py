@@ -73,6 +73,8 @@ A_SUBSCRIPTION = "sub_akqbclolnbr5rol2aljugptsbj"
 ANOTHER_SUBSCRIPTION = "sub_t6gpawywych34xbexcgv7drsaj"
 A_CUSTOMER = "cus_5d7e3f6g4h2fzk5j3w7v6c4b2a"
 ONE_WHO_USES = "cus_2fzk5j3w7v6c4b2a5d7e3f6g4h"
+AN_HOUR = "2026-11-22T10"
+A_METERING_RECORD = f"sub_akqbclolnbr5rol2aljugptsbj.gpu_hours.{AN_HOUR}"
 A_REGISTRATION = "reg_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_RECONCILIATION = "rec_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_NOTIFICATION = "b1f5e1f4-0000-4000-8000-000000000002"
@@ -99,6 +101,7 @@ KNOWN = {
     "registration_id": A_REGISTRATION,
     "replay_id": A_WEBHOOK_REPLAY,
     "subscription_id": A_SUBSCRIPTION,
+    "metering_record_id": A_METERING_RECORD,
 }
 TAKES_FIELDS = {"register_customer", "connect_customer"}
 TOKENS = {"registration_token", "x-amzn-marketplace-token"}
@@ -136,6 +139,7 @@ class World:
     stack: Stack
     side: SellerSide
     keys: dict[str, str] = field(default_factory=dict)
+    decided_record: str = ""
     legacy: Buyer = None  # type: ignore[assignment]
     licensed: Buyer = None  # type: ignore[assignment]
     entitled: Buyer = None  # type: ignore[assignment]
@@ -198,6 +202,7 @@ class World:
         self.set_clock("2026-11-22T11:10:00Z")
         self._until("a bill", lambda: all(self._billed(buyer) == 1 for buyer in (self.legacy, self.licensed)))
         self._use("2026-11-22T11:05:00Z")
+        self._leave_open(leavers[3])
 
         for buyer in (leavers[0], leavers[2]):
             self._act(buyer, "cancel")
@@ -446,8 +451,23 @@ class World:
         back = self._http.post(sent.headers["location"], data={"sub": self._email("person")})
         return dict(parse_qsl(urlsplit(back.headers["location"]).query))
 
-    def _use(self, moment: str) -> None:
-        """Each of the two buyers who stay uses something in this minute."""
+    def _leave_open(self, buyer: Buyer) -> None:
+        """AWS says of a buyer's usage that nobody has subscribed for it, and a person decides."""
+        self._act(buyer, "suspend")
+        self._use("2026-11-22T10:30:00Z", buyer)
+        query = f"subscription_id={buyer.subscription_id}&outcome=not_subscribed"
+        self._until("a refusal", lambda: self._records(query))
+        self._act(buyer, "resume")
+        self.decided_record = self._records(query)[0]["metering_record_id"]
+        decision = {"decision": "write_off", "reason": "The buyer was suspended."}
+        path = f"/v1/metering-records/{self.decided_record}/resolution"
+        self.ask("metering", "PUT", path, decision)
+
+    def _records(self, query: str) -> list[dict[str, Any]]:
+        return list(self.ask("metering", "GET", f"/v1/metering-records?{query}")["items"])
+
+    def _use(self, moment: str, *buyers: Buyer) -> None:
+        """Each of these buyers, or of the two who stay, uses something in this minute."""
         used = [
             {
                 "source": "contract-tests",
@@ -457,7 +477,7 @@ class World:
                 "quantity": "0.25",
                 "time": moment,
             }
-            for buyer in (self.legacy, self.licensed)
+            for buyer in buyers or (self.legacy, self.licensed)
             for number in range(3)
         ]
         self.ask("metering", "POST", "/v1/usage-events", {"events": used})
@@ -474,8 +494,7 @@ class World:
         return str(self._subscription(buyer).get("status", ""))
 
     def _billed(self, buyer: Buyer) -> int:
-        path = f"/v1/metering-records?subscription_id={buyer.subscription_id}&outcome=billed"
-        return len(self.ask("metering", "GET", path)["items"])
+        return len(self._records(f"subscription_id={buyer.subscription_id}&outcome=billed"))
 
     def close(self) -> None:
         """Hang up."""
@@ -685,6 +704,10 @@ class World:
             # About to be sent, delivered, or dead.
             return self.webhook_delivery() if luck % 4 < 2 else self.webhooks_told[luck % 2]
 
+        def metering_record() -> str:
+            # One that a person has decided about, or one that AWS has billed.
+            return self.decided_record if luck % 2 else f"{self.licensed.subscription_id}.{METERED}.{AN_HOUR}"
+
         def notification() -> str:
             there = self.ask("notifications", "GET", "/v1/notifications?limit=100")["items"]
             return str(there[luck % len(there)]["notification_id"])
@@ -706,6 +729,7 @@ class World:
             A_WEBHOOK_REPLAY: self.webhook_replay,
             A_RECONCILIATION: self.reconciliation_id,
             A_NOTIFICATION: notification,
+            A_METERING_RECORD: metering_record,
             A_DEAD_LETTER: self.dead_letter,
         }
 

@@ -40,7 +40,8 @@ def client(web: tuple[Any, HousesClock], house: House) -> Any:
     app, clock = web
     clock.house = house
     # What it remembers of the tables was of another test's.
-    app.app.extensions["marketplane"].parts.intake._usage_log = house.usage_log
+    metering = app.app.extensions["marketplane"].parts
+    metering.intake._usage_log = metering.record_desk._usage_log = house.usage_log
     return app.test_client()
 
 
@@ -533,3 +534,69 @@ def test_a_wrong_query_is_400(
     house: House, get: Callable[..., Any], path: str, query: dict[str, Any]
 ) -> None:
     assert get(path, **query).status_code == 400
+
+
+def test_a_record_is_explained(five_hours: str, get: Callable[..., Any], house: House) -> None:
+    house.use(five_hours, "2.5", tags={"team": "a"}, event_id="tagged")
+    house.clock.advance(hours=1, minutes=5)
+    house.run()
+    rows = get("/v1/metering-records", subscription_id=five_hours, limit=100).json()["items"]
+    path = f"/v1/metering-records/{rows[-1]['metering_record_id']}"
+    found = get(path).json()
+    assert found["metering_record"] == rows[-1]
+    assert found["metering_record"]["resolution"] is None
+    assert found["allocations"] == [{"tags": {"team": "a"}, "quantity": "2.5"}]
+    assert not found["tags_left_out"]
+    assert [send["answer"] for send in found["sends"]] == ["Success"]
+    (event,) = [event for page in pages(get, path + "/usage-events", limit=1) for event in page]
+    assert (event["id"], event["quantity"], event["tags"], event["counts"]) == (
+        "tagged",
+        "2.5",
+        {"team": "a"},
+        "counted",
+    )
+    assert (event["customer_id"], event["hour"]) == (None, rows[-1]["hour"])
+    nowhere = f"/v1/metering-records/{five_hours}.gpu_hours.2020-01-01T00"
+    assert slug(get(nowhere)) == slug(get(nowhere + "/usage-events")) == (404, "not-found")
+    assert slug(get(path + "/usage-events", cursor="eyJwbGFjZSI6eyJOIjoiLTEifX0")) == (400, "invalid-request")
+
+
+def test_an_operator_decides_about_a_record(
+    house: House, client: Any, get: Callable[..., Any], keys: dict[str, dict[str, str]]
+) -> None:
+    sub = house.buy()
+    del house.aws.buyers[house.identities[sub]]
+    house.use(sub)
+    house.clock.advance(hours=2)
+    house.run()
+    (record,) = house.records(sub)
+    path = f"/v1/metering-records/{record.metering_record_id}/resolution"
+
+    def decide(decision: str, scope: str = "operator", **more: str) -> Any:
+        body = {"decision": decision, "reason": "case 1234"} | more
+        return client.put(path, json=body, headers=keys[scope])
+
+    assert slug(decide("write_off", "usage:read")) == (403, "forbidden")
+    assert slug(decide("forget")) == slug(decide("write_off", reason=" ")) == (400, "invalid-request")
+    answer = decide("write_off")
+    assert answer.status_code == 200
+    resolution = answer.json()["resolution"]
+    assert (resolution["decision"], resolution["reason"], resolution["by"]) == (
+        "write_off",
+        "case 1234",
+        "operator",
+    )
+    assert decide("write_off", reason="another").json()["resolution"] == resolution
+    assert slug(decide("bill_again")) == (409, "decided-otherwise")
+    row = get("/v1/balance", subscription_id=sub).json()["dimensions"][0]
+    assert (row["written_off"], row["held"], row["balanced"]) == ("1", "0", True)
+    path = f"/v1/metering-records/{sub}.gpu_hours.2020-01-01T00/resolution"
+    assert slug(decide("bill_again")) == (404, "not-found")
+
+
+def test_a_billed_record_takes_no_decision(
+    five_hours: str, client: Any, keys: dict[str, dict[str, str]]
+) -> None:
+    path = f"/v1/metering-records/{five_hours}.gpu_hours.2026-11-22T10/resolution"
+    body = {"decision": "bill_again", "reason": "a mistake"}
+    assert slug(client.put(path, json=body, headers=keys["operator"])) == (409, "nothing-to-decide")

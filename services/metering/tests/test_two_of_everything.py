@@ -270,7 +270,7 @@ def test_who_gives_up_a_record_yields_to_who_begins_to_send_it(house: House, wir
     record = house.records(sub)[0]
     house.clock.advance(hours=23)
     records = RecordStore(house.connection)
-    _once_before(wire, "TransactWriteItems", lambda: records.begin_attempt(record))
+    _once_before(wire, "TransactWriteItems", lambda: records.begin_attempt(record, house.clock.now()))
     house.run()
     assert house.outcomes(sub) == ["planned"]
     house.run()

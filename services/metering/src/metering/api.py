@@ -5,11 +5,22 @@ from typing import TYPE_CHECKING, Any
 import flask
 
 from chassis.problems import Problem
-from chassis.tables import decode_cursor, encode_cursor
-from chassis.web import json_answer, parts
+from chassis.tables import decode_cursor, encode_cursor, foreign_cursor
+from chassis.web import caller, json_answer, parts
+from metering.allocations import allocations
 from metering.balance import Balance
 from metering.holders import holder_of_customer
-from metering.schemas import BalanceSchema, HourOfUsageSchema, MeteringRecordSchema, RefusalSchema
+from metering.problems import names_errors
+from metering.records import Decision
+from metering.schemas import (
+    AllocationSchema,
+    BalanceSchema,
+    HourOfUsageSchema,
+    LoggedEventSchema,
+    MeteringRecordSchema,
+    RefusalSchema,
+    SendSchema,
+)
 
 if TYPE_CHECKING:
     from metering.app import Metering
@@ -56,6 +67,48 @@ def list_metering_records(
     return json_answer(
         {"items": MeteringRecordSchema(many=True).dump(records), "next_cursor": encode_cursor(last)}
     )
+
+
+@names_errors
+def get_metering_record(metering_record_id: str) -> Any:
+    record = _metering().record_desk.record(metering_record_id)
+    buckets = allocations(record)
+    return json_answer(
+        {
+            "metering_record": MeteringRecordSchema().dump(record),
+            "allocations": AllocationSchema(many=True).dump(sorted(buckets.items())),
+            "tags_left_out": record.tags_left_out,
+            "sends": SendSchema(many=True).dump(record.sends),
+        }
+    )
+
+
+@names_errors
+def list_record_usage_events(metering_record_id: str, limit: int = 50, cursor: str | None = None) -> Any:
+    start = _start_of(decode_cursor(cursor))
+    events, more = _metering().record_desk.events(metering_record_id, start, limit)
+    after = {"place": {"N": str(start + limit)}} if more else None
+    return json_answer(
+        {"items": LoggedEventSchema(many=True).dump(events), "next_cursor": encode_cursor(after)}
+    )
+
+
+def _start_of(key: dict[str, Any] | None) -> int:
+    if key is None:
+        return 0
+    place = key.get("place", {}).get("N", "")
+    if not place.isdecimal() or len(place) > 12:
+        raise foreign_cursor()
+    return int(place)
+
+
+@names_errors
+def resolve_metering_record(metering_record_id: str, body: dict[str, Any]) -> Any:
+    decision = Decision(body["decision"])
+    record = _metering().record_desk.resolve(
+        metering_record_id, decision, body["reason"], caller().name, _metering().clock.now()
+    )
+    return json_answer(MeteringRecordSchema().dump(record))
 
 
 def get_balance(subscription_id: str, dimension: str | None = None) -> Any:

@@ -21,6 +21,7 @@ from metering.cycle import MeteringCycle
 from metering.intake import Intake
 from metering.marketplace import Marketplace
 from metering.planner import Planner
+from metering.record_desk import RecordDesk
 from metering.sender import Sender, pace
 from metering.settings import Settings
 from metering.statements import Statements
@@ -41,6 +42,8 @@ class Metering:
     statements: Statements
     ledger: LedgerStore
     records: RecordStore
+    record_desk: RecordDesk
+    clock: Clock
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,13 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
     catalogue = read_catalogue(settings.products_file)
     intake = build_intake(settings, clock, books.published, catalogue)
     statements = Statements(books.ledger, books.records, books.published, catalogue, clock, settings.limits)
+    record_desk = RecordDesk(books.records, build_usage_log(settings, clock))
     return build_web_app(
         service="metering",
         contract=contract_file(settings),
         settings=settings,
         keys=KeyRing(MeteringKey),
-        parts=Metering(intake, statements, books.ledger, books.records),
+        parts=Metering(intake, statements, books.ledger, books.records, record_desk, clock),
         readiness=_readiness(clock),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from metering.ledger import LedgerRow
-from metering.records import MeteringRecord, Outcome
+from metering.records import Decision, MeteringRecord, Outcome
 
 # In which part of the equation a record's quantity stands. An expired record holds nothing: it was released.
 PART_OF_OUTCOME = {
@@ -40,6 +40,10 @@ class Balance:
     reasons: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
+PART_OF_DECISION = {Decision.WRITE_OFF: "written_off", Decision.BILLED: "billed"}
+"""The same where a person has decided. What is billed again was released."""
+
+
 def balance(
     rows: Iterable[LedgerRow], records: Iterable[MeteringRecord], held: Iterable[tuple[LedgerRow, str]]
 ) -> Balance:
@@ -54,12 +58,12 @@ def balance(
     reasons: dict[tuple[str, str], int] = defaultdict(int)
     in_records: dict[str, int] = defaultdict(int)
     for record in records:
-        part = PART_OF_OUTCOME.get(record.outcome)
+        part, reason = _place_of(record)
         if part is None:
             continue
         setattr(result, part, getattr(result, part) + record.quantity)
-        if part == "held":
-            reasons["held", record.outcome.value] += record.quantity
+        if part in ("held", "written_off"):
+            reasons[part, reason] += record.quantity
         for source in record.sources:
             in_records[source.hour] += source.quantity
     for row, reason in held:
@@ -90,3 +94,10 @@ def balance(
         result.balanced = False
     result.reasons = dict(reasons)
     return result
+
+
+def _place_of(record: MeteringRecord) -> tuple[str | None, str]:
+    """In which part of the equation a record stands, and why."""
+    if record.resolution:
+        return PART_OF_DECISION.get(record.resolution.decision), f"decided_after_{record.outcome}"
+    return PART_OF_OUTCOME.get(record.outcome), record.outcome.value

@@ -20,6 +20,34 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Decision(StrEnum):
+    """What a person decides about a record. The contract says each in a sentence."""
+
+    BILL_AGAIN = "bill_again"
+    WRITE_OFF = "write_off"
+    BILLED = "billed"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a person has decided, why, who, and when."""
+
+    decision: Decision
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Send:
+    """One hand-over of a record to AWS: its number from 1, when, and AWS's word for it; None: no answer
+    came."""
+
+    number: int
+    at: datetime
+    answer: str | None = None
+
+
 @dataclass(frozen=True)
 class Source:
     """An hour of use whose quantity (micro-units) is inside a record, and what of it has tags."""
@@ -74,6 +102,8 @@ class MeteringRecord:
         tags_left_out: more tags were used than a record can carry; what has them is sent untagged.
         in_doubt: it may have reached AWS without an answer reaching us.
         attempts: how often it was handed to AWS.
+        resolution: what a person has decided, where AWS's answer leaves it open.
+        sends: the first of the attempts, each with what came of it.
     """
 
     subscription_id: str
@@ -91,6 +121,8 @@ class MeteringRecord:
     attempts: int = 0
     aws_metering_record_id: str | None = None
     settled_at: datetime | None = None
+    resolution: Resolution | None = None
+    sends: tuple[Send, ...] = ()
 
     @property
     def metering_record_id(self) -> str:

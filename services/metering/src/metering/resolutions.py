@@ -1,6 +1,7 @@
 """What a person decides about a record that AWS's answer leaves open.
 
-Nothing of such a record is billed again by itself: it may have been counted, and a second time would be too often.
+Nothing of such a record is billed again by itself: it may have been counted, and a second time would be too
+often.
 """
 
 from metering.records import MeteringRecord, Outcome, Resolution

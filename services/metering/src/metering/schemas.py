@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import Schema, fields, post_dump
 
 from chassis.times import rfc3339
+from metering.holders import customers_usage
 from metering.hours import start_of
 from metering.quantities import to_text
 
@@ -44,6 +45,13 @@ class SourceSchema(Schema):
     quantity = Quantity()
 
 
+class ResolutionSchema(Schema):
+    decision = fields.String()
+    reason = fields.String()
+    by = fields.String()
+    at = Moment()
+
+
 class MeteringRecordSchema(Schema):
     metering_record_id = fields.String()
     subscription_id = fields.String()
@@ -54,11 +62,40 @@ class MeteringRecordSchema(Schema):
     quantity = Quantity()
     outcome = fields.String()
     reason = fields.String()
+    resolution = fields.Nested(ResolutionSchema)
     attempts = fields.Integer()
     aws_metering_record_id = fields.String()
     created_at = Moment()
     settled_at = Moment()
     sources = fields.List(fields.Nested(SourceSchema))
+
+
+class AllocationSchema(Schema):
+    tags = fields.Function(lambda one: dict(one[0]))
+    quantity = fields.Function(lambda one: to_text(one[1]))
+
+
+class SendSchema(Schema):
+    number = fields.Integer()
+    at = Moment()
+    answer = fields.String()
+
+
+class LoggedEventSchema(Schema):
+    segment_id = fields.String()
+    accepted_at = fields.Function(lambda one: one.segment_id.partition("#")[0])
+    hour = Hour(attribute="event.hour")
+    source = fields.String(attribute="event.source")
+    id = fields.String(attribute="event.id")
+    customer_id = fields.Method("name_customer")
+    quantity = Quantity(attribute="event.quantity")
+    time = Moment(attribute="event.time")
+    tags = fields.Function(lambda one: dict(one.event.tags))
+    counts = fields.String()
+
+    def name_customer(self, one: Any) -> str | None:
+        usage = customers_usage(one.event.holder)
+        return usage.customer_id if usage else None
 
 
 class BalanceSchema(Schema):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -121,7 +122,11 @@ class Sender:
 
     def _send(self, call: list[MeteringRecord]) -> None:
         """Make one call and write what became of each record."""
-        begun = [(record, attempt) for record in call if (attempt := self._records.begin_attempt(record))]
+        begun = [
+            (record, attempt)
+            for record in call
+            if (attempt := self._records.begin_attempt(record, self._clock.now()))
+        ]
         if not begun:
             return
         self._pace()
@@ -138,10 +143,15 @@ class Sender:
                 # Whoever looks at it must know that the first sending may have been counted.
                 reason = "sent_before" if attempt.was_in_doubt and outcome is not Outcome.BILLED else None
                 self._settle(
-                    record, outcome, reason=reason, aws_metering_record_id=answer.aws_metering_record_id
+                    record,
+                    outcome,
+                    reason=reason,
+                    aws_metering_record_id=answer.aws_metering_record_id,
+                    attempt=attempt,
+                    answer=answer.status,
                 )
             elif record.metering_record_id in unprocessed:
-                self._records.certainly_not_counted(record, attempt)
+                self._records.certainly_not_counted(record, attempt, "Unprocessed")
             else:
                 log.warning(
                     "AWS said nothing usable of a record; it is sent again.",
@@ -157,7 +167,7 @@ class Sender:
             log.warning("A call of BatchMeterUsage failed; the records are sent again.", error=str(failed))
             return
         for record, attempt in begun:
-            self._records.certainly_not_counted(record, attempt)
+            self._records.certainly_not_counted(record, attempt, failed.failure.code)
         if verdict is Verdict.TRY_AGAIN:
             raise Paused(str(failed))
         if verdict is Verdict.STOP:
@@ -165,9 +175,9 @@ class Sender:
         if len(begun) > 1:
             middle = len(begun) // 2
             for half in (begun[:middle], begun[middle:]):
-                self._send([record for record, _ in half])
+                self._send([replace(record, attempts=attempt.number) for record, attempt in half])
             return
-        record, attempt = begun[0]
+        (record, attempt), code = begun[0], failed.failure.code
         if verdict is Verdict.OUTSIDE_WINDOW:
             if self._clock.now() < record.timestamp + self._limits.window.margin:
                 # So young a timestamp is only out of bounds where AWS's clock is behind ours; it soon is not.
@@ -176,9 +186,13 @@ class Sender:
                     metering_record_id=record.metering_record_id,
                 )
                 return
-            self._settle(record, when_window_closed(attempt.was_in_doubt), reason=failed.failure.code)
+            self._settle(
+                record, when_window_closed(attempt.was_in_doubt), reason=code, attempt=attempt, answer=code
+            )
         else:
-            self._settle(record, when_refused(attempt.was_in_doubt), reason=failed.failure.code)
+            self._settle(
+                record, when_refused(attempt.was_in_doubt), reason=code, attempt=attempt, answer=code
+            )
 
     def _settle(
         self,
@@ -187,9 +201,17 @@ class Sender:
         *,
         reason: str | None = None,
         aws_metering_record_id: str | None = None,
+        attempt: Attempt | None = None,
+        answer: str = "",
     ) -> None:
         settled = self._records.settle(
-            record, outcome, self._clock.now(), reason=reason, aws_metering_record_id=aws_metering_record_id
+            record,
+            outcome,
+            self._clock.now(),
+            reason=reason,
+            aws_metering_record_id=aws_metering_record_id,
+            attempt=attempt,
+            answer=answer,
         )
         if not settled:
             return

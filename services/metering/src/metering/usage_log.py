@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from pynamodb.exceptions import UpdateError
+from pynamodb.exceptions import DoesNotExist, UpdateError
 
 from chassis.clock import Clock
 from chassis.problems import Unavailable
@@ -89,14 +89,20 @@ class UsageLog:
     def read(self, hour: str) -> HourOfLog:
         """An hour as it is now."""
         row = HourRow.get(hour, consistent_read=True)
-        segments = [
-            segment
-            for shard in range(int(row.shards))
-            for segment in SegmentRow.query(partition_of(hour, shard), consistent_read=True)
-        ]
-        segments.sort(key=lambda segment: segment.segment_id)
+        segments = _segments(row)
         events = (event for segment in segments for event in unpack(int(segment.format), segment.data))
         return HourOfLog(len(segments), events, int(row.folded_segments), int(row.announcements))
+
+    def events(self, hour: str) -> Iterator[tuple[str, UsageEvent]]:
+        """The events of an hour as it is now, in the order they were accepted, each with its segment's id;
+        none where nothing was ever reported for the hour."""
+        try:
+            row = HourRow.get(hour, consistent_read=True)
+        except DoesNotExist:
+            return
+        for segment in _segments(row):
+            for event in unpack(int(segment.format), segment.data):
+                yield segment.segment_id, event
 
     def mark_folded(self, hour: str, segments: int) -> None:
         """Note that every ledger row of a fold with so many segments is written."""
@@ -159,6 +165,16 @@ class UsageLog:
                 time.sleep(random.uniform(0, 0.05 * 2**attempt))
             if pending:
                 raise Unavailable("The usage log takes no more writes at the moment.", retry_after=2)
+
+
+def _segments(row: HourRow) -> list[SegmentRow]:
+    """All segments of an hour, in the order they were accepted."""
+    found = [
+        segment
+        for shard in range(int(row.shards))
+        for segment in SegmentRow.query(partition_of(row.hour, shard), consistent_read=True)
+    ]
+    return sorted(found, key=lambda segment: segment.segment_id)
 
 
 def _unless_overtaken(hour: str, actions: list[Any], condition: Any) -> None:

@@ -9,7 +9,7 @@ from pynamodb.connection import Connection
 from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.transactions import TransactWrite
 
-from chassis.aws import error_code
+from chassis.aws import cause_code
 from chassis.tables import read_page
 from metering.corrections import CORRECTED, Netting
 from metering.entitlements import Allowance, Covering
@@ -294,7 +294,7 @@ def _model(row: LedgerRow) -> LedgerRowModel:
 
 
 def _lost_to_another(error: TransactWriteError) -> bool:
-    if error.cause is None or error_code(error.cause) != "TransactionCanceledException":
+    if cause_code(error) != "TransactionCanceledException":
         return False
     return all(reason is None or reason.code in _LOST_RACES for reason in error.cancellation_reasons)
 

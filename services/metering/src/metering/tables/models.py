@@ -16,7 +16,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chassis.auth import ApiKey
-from chassis.aws import error_code
+from chassis.aws import cause_code
 from chassis.tables import TimeAttribute
 
 
@@ -125,6 +125,12 @@ class SourceMap(MapAttribute[str, Any]):
     quantity = NumberAttribute()
 
 
+class SendMap(MapAttribute[str, Any]):
+    number = NumberAttribute()
+    at = TimeAttribute()
+    answer = UnicodeAttribute(null=True)
+
+
 class DueRecords(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """The records that AWS has not answered for. Sparse: a settled record leaves it."""
 
@@ -160,6 +166,11 @@ class RecordRow(Model):
     attempts = NumberAttribute(default=0)
     aws_metering_record_id = UnicodeAttribute(null=True)
     settled_at = TimeAttribute(null=True)
+    sends = ListAttribute(of=SendMap, default=list)
+    decision = UnicodeAttribute(null=True)
+    decided_because = UnicodeAttribute(null=True)
+    decided_by = UnicodeAttribute(null=True)
+    decided_at = TimeAttribute(null=True)
     due = UnicodeAttribute(null=True)
     due_records = DueRecords()
 
@@ -206,9 +217,5 @@ class CustomerRow(Model):
 
 
 def is_lost_race(error: PynamoDBException) -> bool:
-    """True where a condition kept a write from being made.
-
-    Not by pynamodb's own `cause_response_code`: it fails itself where the cause is a connection that was
-    lost.
-    """
-    return error.cause is not None and error_code(error.cause) == "ConditionalCheckFailedException"
+    """True where a condition kept a write from being made."""
+    return cause_code(error) == "ConditionalCheckFailedException"

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import UpdateError
+from pynamodb.exceptions import DoesNotExist, UpdateError
 
 from chassis.tables import read_page
 from metering import allocations
 from metering.ledger import LedgerRow
-from metering.records import Identity, MeteringRecord, Outcome, Source
+from metering.records import Decision, Identity, MeteringRecord, Outcome, Resolution, Send, Source
 from metering.tables.ledger_store import (
     Overtaken,
     as_often_changed,
@@ -22,7 +22,10 @@ from metering.tables.ledger_store import (
     transaction,
     unchanged,
 )
-from metering.tables.models import LedgerRowModel, RecordRow, SourceMap, is_lost_race
+from metering.tables.models import LedgerRowModel, RecordRow, SendMap, SourceMap, is_lost_race
+
+MOST_SENDS = 50
+"""Of a record's sendings that are kept; in a long outage there are thousands."""
 
 
 class Attempt(NamedTuple):
@@ -81,24 +84,35 @@ class RecordStore:
         found = (_record(row) for row in RecordRow.batch_get(keys, consistent_read=True))
         return [record for record in found if record.outcome is Outcome.PLANNED]
 
-    def begin_attempt(self, record: MeteringRecord) -> Attempt | None:
-        """Note, before AWS is called, that the record may reach it. None where it is settled already."""
+    def record(self, subscription_id: str, dimension: str, hour: str) -> MeteringRecord | None:
+        """One record, as it is now."""
+        try:
+            return _record(RecordRow.get(subscription_id, f"{dimension}#{hour}", consistent_read=True))
+        except DoesNotExist:
+            return None
+
+    def begin_attempt(self, record: MeteringRecord, now: datetime) -> Attempt | None:
+        """Note, before AWS is called, that the record may reach it. None where it is settled already, or
+        where another worker has just begun one too."""
         row = _key_of(record)
-        count = RecordRow.attempts.set(RecordRow.attempts + 1)
-        planned = RecordRow.outcome == Outcome.PLANNED.value
-        without_doubt = planned & (RecordRow.in_doubt == False)  # noqa: E712
-        if _changed(row, [count, RecordRow.in_doubt.set(True)], without_doubt):
-            return Attempt(int(row.attempts), was_in_doubt=False)
-        if _changed(row, [count], planned):
-            return Attempt(int(row.attempts), was_in_doubt=True)
+        number = record.attempts + 1
+        actions = [RecordRow.attempts.set(number)]
+        if number <= MOST_SENDS:
+            send: Any = SendMap(number=number, at=now)  # type: ignore[no-untyped-call]
+            actions.append(RecordRow.sends.set(RecordRow.sends.append([send])))
+        still = (RecordRow.outcome == Outcome.PLANNED.value) & (RecordRow.attempts == record.attempts)
+        if _changed(row, [*actions, RecordRow.in_doubt.set(True)], still & (RecordRow.in_doubt == False)):  # noqa: E712
+            return Attempt(number, was_in_doubt=False)
+        if _changed(row, actions, still):
+            return Attempt(number, was_in_doubt=True)
         return None
 
-    def certainly_not_counted(self, record: MeteringRecord, attempt: Attempt) -> None:
+    def certainly_not_counted(self, record: MeteringRecord, attempt: Attempt, answer: str) -> None:
         """Clear the doubt that an attempt raised. Doubt of an earlier attempt or another worker's stays."""
         if not attempt.was_in_doubt:
             _changed(
                 _key_of(record),
-                [RecordRow.in_doubt.set(False)],
+                [RecordRow.in_doubt.set(False), *_answered(attempt, answer)],
                 (RecordRow.outcome == Outcome.PLANNED.value) & (RecordRow.attempts == attempt.number),
             )
 
@@ -110,8 +124,14 @@ class RecordStore:
         *,
         reason: str | None = None,
         aws_metering_record_id: str | None = None,
+        attempt: Attempt | None = None,
+        answer: str = "",
     ) -> bool:
         """Write a record's outcome. The first outcome stands; False where there is one already.
+
+        Args:
+            attempt: the one that AWS answered; None where it was never asked again.
+            answer: AWS's word.
 
         An expired record gives its quantity back to the ledger in the same act: it was never sent.
         """
@@ -124,12 +144,28 @@ class RecordStore:
             actions.append(RecordRow.reason.set(reason))
         if aws_metering_record_id:
             actions.append(RecordRow.aws_metering_record_id.set(aws_metering_record_id))
+        if attempt:
+            actions += _answered(attempt, answer)
         planned = RecordRow.outcome == Outcome.PLANNED.value
         if outcome is not Outcome.EXPIRED:
             return _changed(_key_of(record), actions, planned)
         # Another worker may have begun an attempt meanwhile: what may have been counted is never released.
         never_sent = planned & (RecordRow.in_doubt == False)  # noqa: E712
         return self._release(record, actions, never_sent)
+
+    def resolve(self, record: MeteringRecord, resolution: Resolution) -> bool:
+        """Write what a person has decided; what is to be billed again goes back to the ledger in the same
+        act. False where somebody has decided meanwhile, or the ledger has just changed: look again."""
+        actions: list[Any] = [
+            RecordRow.decision.set(resolution.decision.value),
+            RecordRow.decided_because.set(resolution.reason),
+            RecordRow.decided_by.set(resolution.by),
+            RecordRow.decided_at.set(resolution.at),
+        ]
+        undecided = (RecordRow.outcome == record.outcome.value) & RecordRow.decision.does_not_exist()
+        if resolution.decision is Decision.BILL_AGAIN:
+            return self._release(record, actions, undecided)
+        return _changed(_key_of(record), actions, undecided)
 
     def _release(self, record: MeteringRecord, actions: list[Any], condition: Any) -> bool:
         """Write a record and give its quantity back to the ledger, as one act. False where another worker was
@@ -185,6 +221,14 @@ def _changed(row: RecordRow, actions: list[Any], condition: Any) -> bool:
     return True
 
 
+def _answered(attempt: Attempt, answer: str) -> list[Any]:
+    """Note AWS's word beside the sending that it answers."""
+    if attempt.number > MOST_SENDS:
+        return []
+    send: Any = RecordRow.sends[attempt.number - 1]
+    return [send["answer"].set(answer)]
+
+
 def _key_of(record: MeteringRecord) -> RecordRow:
     return RecordRow(record.subscription_id, f"{record.dimension}#{record.hour}")
 
@@ -234,4 +278,10 @@ def _record(row: RecordRow) -> MeteringRecord:
         attempts=int(row.attempts),
         aws_metering_record_id=row.aws_metering_record_id,
         settled_at=row.settled_at,
+        resolution=Resolution(
+            Decision(row.decision), row.decided_because or "", row.decided_by or "", row.decided_at
+        )
+        if row.decision and row.decided_at
+        else None,
+        sends=tuple(Send(int(one.number), one.at, one.answer) for one in row.sends),
     )
