@@ -127,6 +127,8 @@ class Lives:
             await self._act(product, account)
         if self._die.random() < 0.7:
             await self._to_the_end(account)
+        # In the last instant of a final hour the news of its end is out, and usage is still taken.
+        await self._wait(timedelta(seconds=1))
         now = self._clock.now()
         agreements = self._store.agreements_of_account(account)
         ids = {agreement.agreement_id for agreement in agreements}
