@@ -28,12 +28,7 @@ def test_everything_that_can_be_netted_is_and_nothing_more(found: list[tuple[str
     usage, corrections = sum(one[1] for one in found), sum(one[2] for one in found)
     while netting := next_netting(rows.values()):
         assert netting.quantity > 0
-        taker = rows[netting.usage.hour]
-        rows[taker.hour] = replace(
-            taker, written_off={"corrected": taker.written_off.get("corrected", 0) + netting.quantity}
-        )
-        giver = rows[netting.correction.hour]
-        rows[giver.hour] = replace(giver, corrected=giver.corrected + netting.quantity)
+        rows |= {after.hour: after for _, after in netting.changes}
     assert all(row.unbilled >= 0 and row.open_corrections >= 0 for row in rows.values())
     assert sum(row.unbilled for row in rows.values()) == max(usage - corrections, 0)
     assert sum(row.open_corrections for row in rows.values()) == max(corrections - usage, 0)

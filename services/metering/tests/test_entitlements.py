@@ -80,9 +80,8 @@ def test_exactly_what_is_left_is_used_up_the_oldest_first(
     while covering := next_covering(rows, [allowance]):
         assert covering.quantity > 0
         assert not any(row.unbilled > 0 and row.hour < covering.row.hour for row in rows)
-        after = replace(covering.row, included=covering.row.included + covering.quantity)
-        rows[rows.index(covering.row)] = after
-        allowance = replace(allowance, used=allowance.used + covering.quantity)
+        rows[rows.index(covering.row)] = covering.row_after
+        allowance = covering.allowance_after
     usage = sum(metered for _, metered in hours)
     assert sum(row.included for row in rows) == (usage if left is None else min(usage, left))
     assert all(row.unbilled >= 0 for row in rows)

@@ -21,6 +21,14 @@ class Netting:
     usage: LedgerRow
     quantity: int
 
+    @property
+    def changes(self) -> list[tuple[LedgerRow, LedgerRow]]:
+        """The rows that it writes, before and after."""
+        usage = self.usage.writing_off(self.quantity, CORRECTED)
+        if self.usage.hour == self.correction.hour:
+            return [(self.usage, usage.correcting(self.quantity))]
+        return [(self.usage, usage), (self.correction, self.correction.correcting(self.quantity))]
+
 
 def next_netting(rows: Iterable[LedgerRow]) -> Netting | None:
     """The next step of netting, over the rows of one holder and dimension; None where nothing is left to net.

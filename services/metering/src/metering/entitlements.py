@@ -94,6 +94,14 @@ class Covering:
     allowance: Allowance
     quantity: int
 
+    @property
+    def row_after(self) -> LedgerRow:
+        return self.row.including(self.quantity)
+
+    @property
+    def allowance_after(self) -> Allowance:
+        return replace(self.allowance, used=self.allowance.used + self.quantity)
+
 
 def allowances(
     subscription_id: str,

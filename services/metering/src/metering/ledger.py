@@ -1,9 +1,9 @@
 """The ledger: for each holder, dimension and hour of use, what was metered and what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from metering.tags import Split, TagSet, divide, merged
+from metering.tags import Split, TagSet, divide, less, merged, part, tagged_only
 
 
 @dataclass(frozen=True)
@@ -73,3 +73,54 @@ class LedgerRow:
     @property
     def unbilled_by_tags(self) -> dict[TagSet, int]:
         return divide(self.unbilled, merged([self.metered_tags, self.received_tags]), self.spent_tags)
+
+    # What becomes of it: the row as it is then.
+
+    def allocating(self, quantity: int, tags: Split) -> "LedgerRow":
+        """So much goes into a metering record, and so much of that with tags."""
+        return replace(self, allocated=self.allocated + quantity, spent_tags=merged([self.spent_tags, tags]))
+
+    def releasing(self, quantity: int, tags: Split) -> "LedgerRow":
+        """A metering record gives so much back."""
+        return replace(self, allocated=self.allocated - quantity, spent_tags=less(self.spent_tags, tags))
+
+    def including(self, quantity: int) -> "LedgerRow":
+        """A contract has paid for so much."""
+        return replace(self, included=self.included + quantity, spent_tags=self._spending(quantity))
+
+    def writing_off(self, quantity: int, reason: str) -> "LedgerRow":
+        """So much is never billed."""
+        sums = {**self.written_off, reason: self.written_off.get(reason, 0) + quantity}
+        return replace(self, written_off=sums, spent_tags=self._spending(quantity))
+
+    def correcting(self, quantity: int) -> "LedgerRow":
+        """So much of its corrections was taken off usage, its own or another row's."""
+        return replace(self, corrected=self.corrected + quantity)
+
+    def moving(self, to: str) -> "LedgerRow":
+        """All that is unbilled goes over to another holder, with the corrections that found nothing."""
+        quantity = max(self.unbilled, 0)
+        return replace(
+            self,
+            moved={**self.moved, to: self.moved.get(to, 0) + quantity},
+            corrections_moved=self.corrections_moved + max(self.open_corrections, 0),
+            spent_tags=self._spending(quantity),
+        )
+
+    def receiving(self, row: "LedgerRow") -> "LedgerRow":
+        """What another row is moving comes over, with its tags.
+
+        Args:
+            row: before it moves.
+        """
+        quantity = self.received.get(row.holder, 0) + max(row.unbilled, 0)
+        return replace(
+            self,
+            received={**self.received, row.holder: quantity},
+            corrections_received=self.corrections_received + max(row.open_corrections, 0),
+            received_tags=merged([self.received_tags, tagged_only(row.unbilled_by_tags)]),
+        )
+
+    def _spending(self, quantity: int) -> Split:
+        taken = tagged_only(part(self.unbilled_by_tags, quantity))
+        return merged([self.spent_tags, taken])

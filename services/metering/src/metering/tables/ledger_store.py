@@ -11,12 +11,12 @@ from pynamodb.transactions import TransactWrite
 
 from chassis.aws import cause_code
 from chassis.tables import read_page
-from metering.corrections import CORRECTED, Netting
+from metering.corrections import Netting
 from metering.entitlements import Allowance, Covering
 from metering.fold import HourUsage
 from metering.ledger import LedgerRow
 from metering.tables.models import AllowanceRow, LedgerRowModel, is_lost_race
-from metering.tags import Split, less, merged, pack, part, tagged_only, unpack
+from metering.tags import pack, unpack
 
 # Why a transaction of ours may be cancelled because another worker was quicker, or is at it right now.
 _LOST_RACES = {"ConditionalCheckFailed", "TransactionConflict"}
@@ -94,8 +94,9 @@ class LedgerStore:
         Raises:
             Overtaken: see there.
         """
+        after = row.writing_off(row.unbilled, reason)
         try:
-            _model(row).update(_written_off(row, row.unbilled, reason), condition=unchanged(row))
+            _model(row).update(becoming(row, after), condition=unchanged(row))
         except UpdateError as error:
             if not is_lost_race(error):
                 raise
@@ -107,15 +108,9 @@ class LedgerStore:
         Raises:
             Overtaken: see there.
         """
-        correction, usage, quantity = netting.correction, netting.usage, netting.quantity
-        corrected = LedgerRowModel.corrected.set(correction.corrected + quantity)
-        written_off = _written_off(usage, quantity, CORRECTED)
         with transaction(self._connection) as act:
-            if correction.hour == usage.hour:
-                act.update(_model(usage), [*written_off, corrected], condition=unchanged(usage))
-            else:
-                act.update(_model(usage), written_off, condition=unchanged(usage))
-                act.update(_model(correction), [corrected, counted()], condition=unchanged(correction))
+            for before, after in netting.changes:
+                act.update(_model(before), becoming(before, after), condition=unchanged(before))
 
     def cover(self, covering: Covering) -> None:
         """Let an entitlement pay for usage.
@@ -123,26 +118,18 @@ class LedgerStore:
         Raises:
             Overtaken: see there.
         """
-        row, allowance, quantity = covering.row, covering.allowance, covering.quantity
-        key = AllowanceRow(allowance.subscription_id, f"{allowance.dimension}#{allowance.period}")
-        entitled: Any = (
-            AllowanceRow.entitled.remove()
-            if allowance.entitled is None
-            else AllowanceRow.entitled.set(allowance.entitled)
-        )
-        as_read = AllowanceRow.used == allowance.used
-        if allowance.used == 0:
-            as_read |= AllowanceRow.used.does_not_exist()
+        row, before, after = covering.row, covering.allowance, covering.allowance_after
+        limit = AllowanceRow.entitled
         with transaction(self._connection) as act:
-            act.update(key, [AllowanceRow.used.set(allowance.used + quantity), entitled], condition=as_read)
             act.update(
-                _model(row),
+                AllowanceRow(after.subscription_id, f"{after.dimension}#{after.period}"),
                 [
-                    LedgerRowModel.included.set(row.included + quantity),
-                    *spending(row, quantity, _first(row, quantity)),
+                    AllowanceRow.used.set(after.used),
+                    limit.remove() if after.entitled is None else limit.set(after.entitled),
                 ],
-                condition=unchanged(row),
+                condition=_is(AllowanceRow.used, before.used),
             )
+            act.update(_model(row), becoming(row, covering.row_after), condition=unchanged(row))
 
     def allowances(self, subscription_id: str, dimension: str) -> list[Allowance]:
         """What usage has drawn on, of all periods."""
@@ -167,28 +154,11 @@ class LedgerStore:
         Raises:
             Overtaken: see there.
         """
-        quantity, corrections = max(row.unbilled, 0), max(row.open_corrections, 0)
-        tags = tagged_only(row.unbilled_by_tags)
         target = rows_of(to, row.dimension, [row.hour])[row.hour]
-        leaves = [
-            LedgerRowModel.moved.set({**row.moved, to: row.moved.get(to, 0) + quantity}),
-            LedgerRowModel.corrections_moved.set(row.corrections_moved + corrections),
-            _blob(LedgerRowModel.spent_tags, pack(merged([row.spent_tags, tags]))),
-            LedgerRowModel.unbilled.remove(),
-            counted(),
-        ]
-        arrives = [
-            LedgerRowModel.received.set(
-                {**target.received, row.holder: target.received.get(row.holder, 0) + quantity}
-            ),
-            LedgerRowModel.corrections_received.set(target.corrections_received + corrections),
-            _blob(LedgerRowModel.received_tags, pack(merged([target.received_tags, tags]))),
-            LedgerRowModel.unbilled.set(to),
-            counted(),
-        ]
+        received = becoming(target, target.receiving(row))
         with transaction(self._connection) as act:
-            act.update(_model(row), leaves, condition=unchanged(row))
-            act.update(_model(target), arrives, condition=as_often_changed(target))
+            act.update(_model(row), becoming(row, row.moving(to)), condition=unchanged(row))
+            act.update(_model(target), received, condition=as_often_changed(target))
 
 
 class transaction(TransactWrite):
@@ -232,38 +202,29 @@ def unchanged(row: LedgerRow) -> Any:
     )
 
 
-def spending(row: LedgerRow, quantity: int, tags: Split) -> list[Any]:
-    """The rest of what is written with a sum that leaves less unbilled.
-
-    Args:
-        quantity: how much less.
-        tags: what of it has tags.
-    """
-    spent = merged([row.spent_tags, tags])
-    actions = [_blob(LedgerRowModel.spent_tags, pack(spent)), counted()]
-    if quantity == row.unbilled and row.open_corrections <= 0:
-        actions.append(LedgerRowModel.unbilled.remove())
-    return actions
+def becoming(before: LedgerRow, after: LedgerRow) -> list[Any]:
+    """What is written of a row that changes; never what the fold writes."""
+    model = LedgerRowModel
+    changed = [name for name in (*_SUMS, *_TAGS) if getattr(after, name) != getattr(before, name)]
+    actions: list[Any] = [
+        getattr(model, name).set(getattr(after, name)) for name in changed if name in _SUMS
+    ] + [_blob(getattr(model, name), pack(getattr(after, name))) for name in changed if name in _TAGS]
+    # Whether the planner has to look at it again.
+    marker = model.unbilled.set(after.holder) if after.needs_work else model.unbilled.remove()
+    return [*actions, marker, model.changes.add(1)]
 
 
-def giving_back(row: LedgerRow, tags: Split) -> list[Any]:
-    """The rest of what is written with a sum that leaves more unbilled."""
-    spent = less(row.spent_tags, tags)
-    return [
-        _blob(LedgerRowModel.spent_tags, pack(spent)),
-        counted(),
-        LedgerRowModel.unbilled.set(row.holder),
-    ]
-
-
-def _first(row: LedgerRow, quantity: int) -> dict[Any, int]:
-    """What has tags of so much that leaves a row."""
-    return tagged_only(part(row.unbilled_by_tags, quantity))
-
-
-def _written_off(row: LedgerRow, quantity: int, reason: str) -> list[Any]:
-    sums = {**row.written_off, reason: row.written_off.get(reason, 0) + quantity}
-    return [LedgerRowModel.written_off.set(sums), *spending(row, quantity, _first(row, quantity))]
+_SUMS = (
+    "received",
+    "moved",
+    "allocated",
+    "included",
+    "written_off",
+    "corrections_received",
+    "corrections_moved",
+    "corrected",
+)
+_TAGS = ("received_tags", "spent_tags")
 
 
 def _is(attribute: Any, value: int) -> Any:
@@ -274,10 +235,6 @@ def _is(attribute: Any, value: int) -> Any:
 def as_often_changed(row: LedgerRow) -> Any:
     """True in DynamoDB while nobody but the fold has written a ledger row since it was read."""
     return _is(LedgerRowModel.changes, row.changes)
-
-
-def counted() -> Any:
-    return LedgerRowModel.changes.add(1)
 
 
 def _blob(attribute: Any, packed: bytes | None) -> Any:

@@ -15,10 +15,9 @@ from metering.records import Decision, Identity, MeteringRecord, Outcome, Resolu
 from metering.tables.ledger_store import (
     Overtaken,
     as_often_changed,
-    giving_back,
+    becoming,
     row_key,
     rows_of,
-    spending,
     transaction,
     unchanged,
 )
@@ -69,13 +68,9 @@ class RecordStore:
             act.save(_record_row(record), condition=RecordRow.slot.does_not_exist())
             for source in record.sources:
                 row = rows[source.hour]
+                after = row.allocating(source.quantity, source.tags)
                 act.update(
-                    LedgerRowModel(row.holder, row_key(row)),
-                    [
-                        LedgerRowModel.allocated.set(row.allocated + source.quantity),
-                        *spending(row, source.quantity, source.tags),
-                    ],
-                    condition=unchanged(row),
+                    LedgerRowModel(row.holder, row_key(row)), becoming(row, after), condition=unchanged(row)
                 )
 
     def due(self) -> list[MeteringRecord]:
@@ -176,12 +171,10 @@ class RecordStore:
                 act.update(_key_of(record), actions, condition=condition)
                 for source in record.sources:
                     row = rows[source.hour]
+                    after = row.releasing(source.quantity, source.tags)
                     act.update(
                         LedgerRowModel(row.holder, row_key(row)),
-                        [
-                            LedgerRowModel.allocated.set(row.allocated - source.quantity),
-                            *giving_back(row, source.tags),
-                        ],
+                        becoming(row, after),
                         condition=as_often_changed(row),
                     )
         except Overtaken:
