@@ -114,6 +114,10 @@ class Process:
             act()
         except Killed:
             pass
+        except Exception:
+            # Who waits for the answer of a process that is dead gets none, in one way or another.
+            if not self._is_dead:
+                raise
         finally:
             self.runs = False
         for client, message in self._held:

@@ -100,7 +100,7 @@ def test_a_bad_catalogue_says_what_is_wrong(content: Any, says: str) -> None:
     [
         ({"generation": "new"}, "generation .* must be `legacy` or `concurrent_agreements`, not 'new'"),
         (
-            {"pricing_model": "contract_with_consumption"},
+            {"pricing_model": "free"},
             "pricing_model .* must be `subscription`, `contract` or `contract_with_consumption`",
         ),
         ({"product_id": "code"}, "product_id .* must be the entity id"),
