@@ -4,9 +4,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from house import CONCURRENT, LEGACY, OTHER, House, at
 from shelf_marketplace import URL, Fault, Refused
+from wire import Call, Wire, dynamodb_refuses
 
 from metering import measures
 from metering.sender import SenderStopped
@@ -153,6 +155,32 @@ def test_prior_art_07_results_are_kept_after_each_call(house: House) -> None:
         house.run()
         done.append(len(house.aws.slots))
     assert done == [25, 50, 60]
+    house.must_be_exact()
+
+
+@pytest.mark.parametrize(("hours", "outcome"), [(0, "billed"), (24, "unknown")])
+def test_prior_art_08_what_aws_has_billed_never_ends_as_expired(
+    house: House, wire: Wire, hours: int, outcome: str
+) -> None:
+    """The outcome is lost on its way to the books: in time it is asked for again, later a person decides."""
+    sub = one_hour_used(house)
+    answered = False
+
+    def lose_outcomes(name: str, call: Call) -> AWSResponse:
+        nonlocal answered
+        if answered and name == "UpdateItem":
+            return dynamodb_refuses("InternalServerError")
+        answered |= name == "BatchMeterUsage"
+        return call()
+
+    wire.meddle = lose_outcomes
+    house.run_and_fail()
+    wire.meddle = None
+    assert house.outcomes(sub) == ["planned"]
+    house.clock.advance(hours=hours)
+    house.run()
+    assert house.outcomes(sub) == [outcome]
+    assert house.billed(sub) == "3"
     house.must_be_exact()
 
 
