@@ -3,6 +3,7 @@ paid for, and what goes into a metering record."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -13,9 +14,10 @@ from metering.each import try_each
 from metering.entitlements import allowances, next_covering
 from metering.holders import CustomersUsage, customers_usage
 from metering.ledger import LedgerRow
+from metering.paper import PaperLedger, PaperRecords
 from metering.planning import Limits, is_before_activation, is_sealed, plan, why_held
 from metering.subscriptions import Subscription
-from metering.tables.ledger_store import LedgerStore, Overtaken, rows_of
+from metering.tables.ledger_store import LedgerStore, Overtaken
 from metering.tables.published import Published
 from metering.tables.record_store import RecordStore
 
@@ -26,26 +28,29 @@ class Planner:
     """Takes usage from the ledger into metering records.
 
     Args:
-        ledger: where it stands.
-        records: where it goes.
+        ledger: where it stands; or on paper.
+        records: where it goes; or on paper.
         published: the subscriptions and customers.
         catalogue: our products.
         limits: when hours are sealed, and which ones AWS takes.
+        say: the log of what is written.
     """
 
     def __init__(
         self,
-        ledger: LedgerStore,
-        records: RecordStore,
+        ledger: LedgerStore | PaperLedger,
+        records: RecordStore | PaperRecords,
         published: Published,
         catalogue: Catalogue,
         limits: Limits,
+        say: Any = log,
     ) -> None:
         self._ledger = ledger
         self._records = records
         self._published = published
         self._catalogue = catalogue
         self._limits = limits
+        self._say = say
 
     def plan(self, now: datetime, not_folded: Collection[str] = ()) -> list[Exception]:
         """Freeze a metering record for all that can be billed, and write off what never will be.
@@ -87,7 +92,7 @@ class Planner:
                 self._ledger.move(row, chosen.subscription_id)
             except Overtaken:
                 continue
-            log.info(
+            self._say.info(
                 "A customer's usage is given to a subscription.",
                 customer_id=usage.customer_id,
                 subscription_id=chosen.subscription_id,
@@ -107,7 +112,7 @@ class Planner:
                 rows = self._use_up(rows, subscription, product, now)
             self._freeze(rows, subscription, product, now, not_folded)
         except Overtaken:
-            log.info(
+            self._say.info(
                 "Another worker is at the same usage; the next cycle looks again.",
                 subscription_id=subscription_id,
                 dimension=dimension,
@@ -117,7 +122,7 @@ class Planner:
         """Take corrections off unbilled usage; the rows as they are then."""
         while netting := next_netting(rows):
             self._ledger.net(netting)
-            log.info(
+            self._say.info(
                 "Usage is corrected.",
                 subscription_id=netting.usage.holder,
                 dimension=netting.usage.dimension,
@@ -125,7 +130,7 @@ class Planner:
                 corrected_by_hour=netting.correction.hour,
                 micro_units=netting.quantity,
             )
-            rows = _again(rows)
+            rows = self._ledger.again(rows)
         return rows
 
     def _use_up(
@@ -155,7 +160,7 @@ class Planner:
             if covering is None:
                 return rows
             self._ledger.cover(covering)
-            rows = _again(rows)
+            rows = self._ledger.again(rows)
 
     def _freeze(
         self,
@@ -176,7 +181,7 @@ class Planner:
         by_hour: Mapping[str, LedgerRow] = {row.hour: row for row in rows}
         for record in decided.records:
             self._records.freeze(record, by_hour)
-            log.info(
+            self._say.info(
                 "A metering record is frozen.",
                 metering_record_id=record.metering_record_id,
                 subscription_id=record.subscription_id,
@@ -186,7 +191,7 @@ class Planner:
             )
         for row, reason in decided.write_offs:
             self._ledger.write_off(row, reason)
-            log.warning(
+            self._say.warning(
                 "Usage is written off.",
                 subscription_id=row.holder,
                 dimension=row.dimension,
@@ -194,9 +199,3 @@ class Planner:
                 micro_units=row.unbilled,
                 reason=reason,
             )
-
-
-def _again(rows: list[LedgerRow]) -> list[LedgerRow]:
-    """The same rows as they are now."""
-    first = rows[0]
-    return list(rows_of(first.holder, first.dimension, [row.hour for row in rows]).values())

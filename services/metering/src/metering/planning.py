@@ -130,6 +130,13 @@ def why_held(subscription: Subscription | None, product: Product | None, dimensi
     return why_entitlement_is_unknown(subscription, product, dimension)
 
 
+def why_it_waits(row: LedgerRow, subscription: Subscription, now: datetime, limits: Limits) -> str:
+    """Why usage that is not held is in no record yet."""
+    if is_sealed(row.hour, subscription, now, limits):
+        return "no_free_hour"
+    return "hour_not_over" if now < end_of(row.hour) else "hour_not_sealed"
+
+
 def why_entitlement_is_unknown(subscription: Subscription, product: Product, dimension: str) -> str | None:
     """Why nobody can say yet how much of the usage the contract has paid for; None where that is known."""
     if not product.has_entitlements:

@@ -2,7 +2,7 @@
 read."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pynamodb.connection import Connection
@@ -79,6 +79,11 @@ class LedgerStore:
         found = model.query(*_within(holder, dimension), page_size=limit, last_evaluated_key=key)
         rows, last = read_page(found)
         return [_ledger_row(row) for row in rows], last
+
+    def again(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
+        """The same rows of one holder and dimension, as they are now."""
+        first = rows[0]
+        return list(rows_of(first.holder, first.dimension, [row.hour for row in rows]).values())
 
     def clear_unbilled(self, row: LedgerRow) -> None:
         """Take a row with nothing left to do out of the planner's index, unless it has just changed."""
