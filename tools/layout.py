@@ -25,15 +25,18 @@ AT_THE_EDGE_OF = {
     },
     "notifications": {"doors", "sns_certificates", "webhook_call", "webhooks"},
     "metering": {
+        "auditor",
         "cycle",
         "intake",
         "measures",
+        "pace",
         "planner",
         "record_desk",
         "sender",
         "statements",
         "usage_log",
         "usage_queue",
+        "zero_planner",
     },
 }
 

@@ -37,6 +37,24 @@ def test_the_catalogue_fits_its_schema() -> None:
     assert not validator.is_valid({"products": []})
 
 
+@pytest.mark.parametrize(
+    ("metering", "fits"),
+    [
+        ({"cut_over": "2026-12-01T00:00:00Z", "zero_records": True}, True),
+        ({"cut_over": "2026-12-01T00:30:00Z"}, False),
+        ({"cut_over": "2026-12-01T00:00:00+01:00"}, False),
+        ({"zero_records": "sometimes"}, False),
+    ],
+)
+def test_how_usage_is_metered_fits_the_schema_of_the_catalogue(
+    metering: dict[str, object], fits: bool
+) -> None:
+    schema = json.loads((ROOT / "openapi/catalogue/products.schema.json").read_text())
+    product = yaml.safe_load((ROOT / "products.yaml").read_text())["products"][0]
+    document = {"products": [product | {"metering": metering}]}
+    assert jsonschema_rs.validator_for(schema).is_valid(document) is fits
+
+
 def test_the_catalogue_has_both_generations() -> None:
     products = yaml.safe_load((ROOT / "products.yaml").read_text())["products"]
     assert {product["generation"] for product in products} == {"legacy", "concurrent_agreements"}

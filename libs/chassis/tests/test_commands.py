@@ -71,7 +71,7 @@ def test_bad_settings_stop_every_role_with_sentences(aws_env: str) -> None:
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["dance"], ["add-key"]])
+@pytest.mark.parametrize("words", [[], ["dance"], ["add-key"], ["round"]])
 def test_other_words_are_answered_with_the_usage(words: list[str]) -> None:
     refused = run(*words)
     assert refused.returncode == 2
@@ -83,3 +83,18 @@ def test_every_line_of_a_command_is_json(aws_env: str) -> None:
     assert made.returncode == 0
     for line in made.stdout.splitlines():
         json.loads(line)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("", []),
+        ("failing-", ["The first. (ValueError)", "'second' (KeyError)"]),
+        ("stopped-", ["Told to stop."]),
+    ],
+)
+def test_one_round_ends_with_0_or_with_a_sentence_for_each_failure(
+    aws_env: str, how: str, says: list[str]
+) -> None:
+    done = run("round", "--once", TABLE_PREFIX=how)
+    assert (done.returncode, done.stderr.splitlines()) == (1 if says else 0, says)

@@ -10,6 +10,7 @@ from shelf_marketplace import Buyer, ShelfMarketplace
 
 from chassis.clock import FrozenClock
 from metering import tables
+from metering.auditor import Auditor
 from metering.balance import Balance
 from metering.catalogue import read_catalogue
 from metering.cycle import MeteringCycle
@@ -29,7 +30,8 @@ from metering.tables.record_store import RecordStore
 from metering.usage_log import UsageLog
 
 LEGACY, CONCURRENT, OTHER, CONTRACT = "5legacy", "74concurrent", "74other", "74contract"
-OLDEST, CONSUMPTION = "74oldest", "74consumption"
+OLDEST, CONSUMPTION, SWITCHED = "74oldest", "74consumption", "5switched"
+ZEROS, ZEROS_CONTRACT = "74zeros", "74zeroscontract"
 DIMENSIONS = {"gpu_hours", "requests"}
 
 PRODUCTS_YAML = f"""
@@ -45,6 +47,12 @@ products:
   - {{product_code: {CONSUMPTION}, pricing_model: contract_with_consumption, dimensions: [{{key: gpu_hours,
   draws_on:
       plan}}, {{key: plan}}, {{key: requests}}]}}
+  - {{product_code: {SWITCHED}, pricing_model: subscription, dimensions: [{{key: gpu_hours}}, {{key:
+      requests}}], metering: {{cut_over: '2026-11-22T12:00:00Z'}}}}
+  - {{product_code: {ZEROS}, pricing_model: subscription, dimensions: [{{key: gpu_hours}}],
+      metering: {{zero_records: true}}}}
+  - {{product_code: {ZEROS_CONTRACT}, pricing_model: contract_with_consumption, dimensions: [{{key: gpu_hours,
+      draws_on: plan}}, {{key: plan}}], metering: {{zero_records: true}}}}
   - {{product_code: {CONTRACT}, pricing_model: contract, dimensions: [{{key: seats}}, {{key: gpu_hours}}]}}
 """
 
@@ -120,6 +128,9 @@ class House:
             self.ledger, self.record_store, self.published, self.catalogue, self.clock, self.settings.limits
         )
 
+    def new_auditor(self) -> Auditor:
+        return Auditor(self.usage_log, self.ledger, self.record_store, self.clock)
+
     def new_cycle(self) -> MeteringCycle:
         """One more worker on the same data."""
         limits = self.settings.limits
@@ -138,11 +149,16 @@ class House:
         since: datetime = LONG_AGO,
         status: str = "active",
         known: bool = True,
+        legacy: bool = False,
     ) -> str:
-        """A buyer subscribes at AWS, and (unless not `known`) notifications publishes it. Answers its id."""
+        """A buyer subscribes at AWS, and (unless not `known`) notifications publishes it. Answers its id.
+
+        Args:
+            legacy: under product code and customer identifier, as of the product LEGACY all are.
+        """
         number = next(_numbers)
         sub = subscription_id(number)
-        legacy = product_code == LEGACY
+        legacy = legacy or product_code == LEGACY
         identity = (
             f"X01BUYER{number}"
             if legacy

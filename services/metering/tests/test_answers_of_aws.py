@@ -11,7 +11,7 @@ from shelf_marketplace import URL, Fault, Refused
 from wire import Call, Wire, dynamodb_refuses
 
 from metering import measures
-from metering.sender import SenderStopped
+from metering.sender import ProductStopped, SenderStopped
 from metering.tables.models import RecordRow
 
 LOST = ReadTimeoutError(endpoint_url=URL)
@@ -188,10 +188,7 @@ def test_prior_art_08_what_aws_has_billed_never_ends_as_expired(
 # ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "code",
-    ["AccessDeniedException", "ExpiredTokenException", "DisabledApiException", "InvalidProductCodeException"],
-)
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException", "DisabledApiException"])
 def test_prior_art_02_a_fault_of_ours_stops_the_sender_and_touches_no_record(house: House, code: str) -> None:
     sub = one_hour_used(house)
     house.aws.always = Fault(before=Refused(code))
@@ -206,6 +203,43 @@ def test_prior_art_02_a_fault_of_ours_stops_the_sender_and_touches_no_record(hou
     house.run()
     assert measures.SENDER_STOPPED._value.get() == 0
     assert house.billed(sub) == "3"
+    house.must_be_exact()
+
+
+def test_prior_art_02_a_product_that_aws_does_not_know_stops_alone(house: House) -> None:
+    """The delisted product has two calls of records; after the first refusal the second is not made."""
+    delisted = [house.buy(LEGACY) for _ in range(30)]
+    others = [house.buy(), house.buy(OTHER)]
+    house.report(*[house.event(sub, "1") for sub in [*delisted, *others]])
+    house.clock.advance(hours=1, minutes=5)
+    dimensions = house.aws.products.pop(LEGACY)
+    stopped = measures.PRODUCT_STOPPED.labels(LEGACY, "legacy")
+    for _ in range(2):
+        house.aws.requests.clear()
+        failures = house.run_and_fail()
+        assert [type(one) for one in failures.exceptions] == [ProductStopped]
+        assert f"refuses product {LEGACY}" in str(failures.exceptions[0])
+        assert (stopped._value.get(), measures.SENDER_STOPPED._value.get()) == (1, 0)
+        assert [house.billed(sub) for sub in others] == ["1", "1"]
+        assert sum("ProductCode" in request for request in house.aws.requests) == 1
+    record = house.records(delisted[0])[0]
+    assert (record.outcome, record.in_doubt, record.reason) == ("planned", False, None)
+    house.must_be_exact()
+    house.aws.products[LEGACY] = dimensions
+    house.run()
+    assert stopped._value.get() == 0
+    assert {house.billed(sub) for sub in delisted} == {"1"}
+    house.must_be_exact()
+
+
+def test_a_fault_with_one_product_does_not_hide_one_of_all(house: House) -> None:
+    house.report(house.event(house.buy(LEGACY), "1"), house.event(house.buy(), "1"))
+    house.clock.advance(hours=1, minutes=5)
+    house.aws.next_calls(
+        Fault(before=Refused("InvalidProductCodeException")), Fault(before=Refused("AccessDeniedException"))
+    )
+    assert {type(one) for one in house.run_and_fail().exceptions} == {ProductStopped, SenderStopped}
+    house.run()
     house.must_be_exact()
 
 

@@ -60,6 +60,25 @@ def test_the_catalogue_of_this_repository_is_read() -> None:
             "'newest' is not a valid",
         ),
         (
+            "products: [{product_code: a, pricing_model: subscription, dimensions: [], "
+            "metering: {zero_records: sometimes}}]",
+            "neither true nor false",
+        ),
+        *(
+            (
+                "products: [{product_code: a, pricing_model: subscription, dimensions: [], "
+                f"metering: {{cut_over: {written}}}}}]",
+                "cut_over|RFC 3339",
+            )
+            for written in (
+                "'2026-12-01T00:30:00Z'",
+                "2026-12-01",
+                "2026-12-01 00:00:01Z",
+                "noon",
+                "null",
+            )
+        ),
+        (
             "products: [{product_code: a, pricing_model: contract, dimensions: []},"
             " {product_code: a, pricing_model: contract, dimensions: []}]",
             "stands there twice",
@@ -71,6 +90,18 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, says: str) -> None:
     file.write_text(text)
     with pytest.raises(ValueError, match=says):
         read_catalogue(file)
+
+
+@pytest.mark.parametrize("written", ["'2026-12-01T00:00:00Z'", "2026-12-01T00:00:00Z"])
+def test_the_cut_over_is_an_hour_in_quotes_or_without(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "products.yaml"
+    file.write_text(
+        "products: [{product_code: a, pricing_model: subscription, dimensions: [], "
+        f"metering: {{cut_over: {written}}}}}]"
+    )
+    product = read_catalogue(file).product("a")
+    assert product
+    assert product.cut_over == "2026-12-01T00"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

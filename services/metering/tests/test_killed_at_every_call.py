@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError, EndpointConnectionError, ReadTimeoutError
-from house import LEGACY, Clients, House, at, empty_tables
+from house import LEGACY, SWITCHED, ZEROS, Clients, House, at, empty_tables
 from pynamodb.exceptions import PynamoDBException
 from shelf_marketplace import URL, Fault, Refused
 from wire import Call, Wire
@@ -94,6 +94,33 @@ def unlucky() -> list[Step]:
     ]
 
 
+def switched() -> list[Step]:
+    """Usage under the identity that has no hours any more goes to the other one; an idle hour is told as
+    zero."""
+
+    def buy(house: House) -> None:
+        legacy, licence = house.buy(SWITCHED, legacy=True), house.buy(SWITCHED)
+        account = house.aws.buyers[house.identities[licence]].account
+        house.publish(legacy, customer_aws_account_id=account)
+        house.buy(ZEROS, since=at("22T10:00"))
+
+    def use(house: House) -> None:
+        legacy = list(house.identities)[-3]
+        report_until_taken(house, house.event(legacy, "1.5", event_id="e"))
+
+    return [
+        buy,
+        advance(hours=2, minutes=10),
+        use,
+        advance(hours=1),
+        cycle,
+        cycle,
+        advance(hours=20, minutes=1),
+        cycle,
+        cycle,
+    ]
+
+
 def advance(**amount: float) -> Step:
     def step(house: House) -> None:
         house.clock.advance(**amount)
@@ -170,7 +197,7 @@ def stage(
 
 
 @pytest.mark.parametrize("befall", [die_after, never_arrive, lose_the_answer])
-@pytest.mark.parametrize(("story", "stride"), [(ordinary, 1), (unlucky, 6)])
+@pytest.mark.parametrize(("story", "stride"), [(ordinary, 1), (unlucky, 6), (switched, 4)])
 def test_prior_art_01_02_11_one_call_goes_wrong(
     stage: Callable[[], tuple[House, Wire]], story: Callable[[], list[Step]], stride: int, befall: Befall
 ) -> None:
@@ -185,6 +212,10 @@ def test_prior_art_01_02_11_one_call_goes_wrong(
         house, wire = stage()
         play(house, wire, story(), position, befall)
         house.must_be_exact()
+        if story is switched:
+            house.run()
+            assert amounts(house) == whole, position
+            assert "0" in house.hours(list(house.identities)[-1]).values(), position
         if story is ordinary:
             # Nothing of it had to be held or written off: after one more cycle at the most everything is
             # billed.

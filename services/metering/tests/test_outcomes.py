@@ -24,7 +24,7 @@ DELIBERATE = {
     "InternalServiceErrorException": Verdict.TRY_AGAIN_IN_DOUBT,
     "InvalidCustomerIdentifierException": Verdict.RECORD_AT_FAULT,
     "InvalidLicenseException": Verdict.RECORD_AT_FAULT,
-    "InvalidProductCodeException": Verdict.STOP,
+    "InvalidProductCodeException": Verdict.STOP_PRODUCT,
     "InvalidTagException": Verdict.RECORD_AT_FAULT,
     "InvalidUsageAllocationsException": Verdict.RECORD_AT_FAULT,
     "InvalidUsageDimensionException": Verdict.RECORD_AT_FAULT,

@@ -8,7 +8,6 @@ from house import Clients, House
 
 from chassis.queues import Message, Unreadable
 from metering.app import build_cycle
-from metering.sender import pace
 from metering.worker import loops, read_signal
 
 SIGNAL = {
@@ -100,26 +99,6 @@ def test_the_assembled_cycle_bills(house: House, clients: Clients) -> None:
     house.clock.advance(hours=2)
     build_cycle(house.settings, house.clock, clients.marketplace).run()
     assert house.billed(sub) == "2"
-
-
-def test_calls_keep_to_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four a second: after a pause the first goes at once, then each waits for its quarter."""
-    now, waits = 100.0, []
-
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        waits.append(seconds)
-        now += seconds
-
-    monkeypatch.setattr("metering.sender.time.monotonic", lambda: now)
-    monkeypatch.setattr("metering.sender.time.sleep", sleep)
-    wait = pace(4)
-    for _ in range(4):
-        wait()
-    now += 10
-    wait()
-    wait()
-    assert waits == [0.25, 0.25, 0.25, 0.25]
 
 
 def test_an_ending_subscription_is_sealed_by_the_cycle_that_its_signal_woke(house: House) -> None:

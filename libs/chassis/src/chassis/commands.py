@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from chassis import logs, metrics_folder
@@ -11,6 +13,11 @@ from chassis.auth import KeyRing
 from chassis.settings import ChassisSettings, load
 
 S = TypeVar("S", bound=ChassisSettings)
+
+Stop = Callable[[], bool]
+Once = Callable[[S, Stop], list[str]]
+"""Takes one round, and begins nothing more once it is told to stop. Answers what is left, in sentences, and
+raises an ExceptionGroup of what failed."""
 
 
 def main(
@@ -21,6 +28,7 @@ def main(
     keys: Callable[[S], KeyRing],
     create_local: Callable[[S], None],
     worker: Callable[[S], None] | None = None,
+    once: Mapping[str, Once[S]] | None = None,
     arguments: list[str] | None = None,
 ) -> None:
     """Run one role of a service.
@@ -32,6 +40,7 @@ def main(
         keys: gives the service's key ring.
         create_local: creates its tables and queues.
         worker: runs its worker until stopped; None where it has none.
+        once: what it does one round of, by name: `python -m <service> <name> --once`.
         arguments: the words; the command line's when None.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {service}")
@@ -39,6 +48,9 @@ def main(
     roles.add_parser("web", help="serve the API")
     if worker:
         roles.add_parser("worker", help="run the loops")
+    for name in once or {}:
+        round_of = roles.add_parser(name, help="take one round and end, for cron")
+        round_of.add_argument("--once", action="store_true", required=True, help="one round")
     roles.add_parser("create-local", help="create tables and queues on a local engine")
     add_key = roles.add_parser("add-key", help="make an API key and print it once")
     add_key.add_argument("--name", required=True, help="who will use it")
@@ -55,6 +67,8 @@ def main(
         _serve(web, loaded)
     elif chosen.role == "worker" and worker:
         worker(loaded)
+    elif once and chosen.role in once:
+        sys.exit(take_one_round(once[chosen.role], loaded))
     elif chosen.role == "create-local":
         if loaded.environment == "production":
             sys.exit(
@@ -81,3 +95,22 @@ def _serve(web: str, settings: ChassisSettings) -> None:
         os.environ[metrics_folder.VARIABLE] = metrics_folder.make()
         command += ["--config", f"python:{metrics_folder.__name__}"]
     os.execv(sys.executable, command)
+
+
+def take_one_round(act: Once[S], settings: S) -> int:
+    """The exit code: 0 where all went well; else 1, after a sentence on stderr for each thing that did not.
+
+    SIGTERM and SIGINT let the round finish what it has in hand.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        sentences = act(settings, stop.is_set)
+    except ExceptionGroup as failures:
+        sentences = [f"{failure} ({type(failure).__name__})" for failure in failures.exceptions]
+    except Exception as failure:
+        sentences = [f"{failure} ({type(failure).__name__})"]
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+    return 1 if sentences else 0

@@ -1,8 +1,10 @@
 """`python -m sample ROLE`."""
 
+import os
+import signal
 import threading
 
-from chassis.commands import main
+from chassis.commands import Stop, main
 from chassis.settings import ChassisSettings
 from chassis.worker import every, run_worker
 from sample.app import create_local, key_ring
@@ -21,6 +23,16 @@ def run(settings: ChassisSettings) -> None:
     run_worker("sample-worker", settings, loops, {"shelf": lambda: None})
 
 
+def take_a_round(settings: ChassisSettings, stop: Stop) -> list[str]:
+    """Goes wrong as the prefix wishes."""
+    if settings.table_prefix == "failing-":
+        raise ExceptionGroup("Two of them.", [ValueError("The first."), KeyError("second")])
+    if settings.table_prefix == "stopped-":
+        os.kill(os.getpid(), signal.SIGTERM)
+        return ["Told to stop."] if stop() else []
+    return []
+
+
 main(
     service="sample",
     settings=ChassisSettings,
@@ -28,4 +40,5 @@ main(
     keys=key_ring,
     create_local=create_local,
     worker=run,
+    once={"round": take_a_round},
 )

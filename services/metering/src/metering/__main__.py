@@ -1,7 +1,7 @@
-"""`python -m metering web | worker | create-local | add-key`."""
+"""`python -m metering web | worker | submit | create-local | add-key`."""
 
 from chassis.commands import main
-from metering.app import create_local, key_ring, work
+from metering.app import create_local, key_ring, submit, work
 from metering.settings import Settings
 
 if __name__ == "__main__":
@@ -12,4 +12,5 @@ if __name__ == "__main__":
         keys=key_ring,
         create_local=create_local,
         worker=work,
+        once={"submit": submit},
     )

@@ -1,6 +1,8 @@
 """Plugs metering together. The only file that reads settings; tests call `build_*` with other arguments."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,19 @@ from chassis.tables import ask, bind, create_tables
 from chassis.web import build_web_app
 from chassis.worker import run_worker
 from metering import tables
+from metering.auditor import Auditor, audit_loop
 from metering.catalogue import Catalogue, read_catalogue
 from metering.cycle import MeteringCycle
+from metering.each import Stop, never
 from metering.intake import Intake
 from metering.marketplace import Marketplace
+from metering.pace import SharedPace
 from metering.planner import Planner
 from metering.record_desk import RecordDesk
-from metering.sender import Sender, pace
+from metering.sender import Sender
 from metering.settings import Settings
 from metering.statements import Statements
+from metering.tables.call_rate import take as take_a_call
 from metering.tables.ledger_store import LedgerStore
 from metering.tables.models import LedgerRowModel, MeteringKey, SegmentRow, SubscriptionRow
 from metering.tables.published import Published
@@ -123,9 +129,17 @@ def build_cycle(settings: Settings, clock: Clock, client: Any | None = None) -> 
         Marketplace(client),
         clock,
         settings.limits,
-        pace(settings.aws_calls_per_second),
+        SharedPace(
+            partial(take_a_call, settings.marketplace_region, settings.aws_calls_per_second),
+            settings.aws_calls_per_second,
+        ),
     )
     return MeteringCycle(build_usage_log(settings, clock), books.ledger, planner, sender, clock)
+
+
+def build_auditor(settings: Settings, clock: Clock) -> Auditor:
+    books = build_books(settings)
+    return Auditor(build_usage_log(settings, clock), books.ledger, books.records, clock)
 
 
 def work(settings: Settings) -> None:
@@ -139,9 +153,27 @@ def work(settings: Settings) -> None:
     run_worker(
         "metering-worker",
         settings,
-        loops(cycle, signals, settings.cycle_seconds) | usage_loop(intake, usage_events),
+        loops(cycle, signals, settings.cycle_seconds)
+        | usage_loop(intake, usage_events)
+        | audit_loop(build_auditor(settings, clock), clock, timedelta(minutes=settings.audit_every_minutes)),
         _readiness(clock) | {"signals queue": signals.ask, "usage events queue": usage_events.ask},
     )
+
+
+def submit(settings: Settings, stop: Stop = never) -> list[str]:
+    """Run one metering cycle: for cron, or as an AWS Lambda function.
+
+    Args:
+        settings: the settings.
+        stop: see there.
+
+    Returns:
+        sentences on what is left to the next cycle; empty where all went well.
+
+    Raises:
+        ExceptionGroup: the failures, after everything was tried.
+    """
+    return build_cycle(settings, clock_for(settings)).run(stop)
 
 
 def key_ring(settings: Settings) -> KeyRing:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from metering.allocations import allocations, bytes_sent
-from metering.records import MeteringRecord
+from metering.records import Listing, MeteringRecord
 
 # BatchMeterUsage takes 25 records and less than 1 MB (botocore 1.44.5). One of our records has at most some
 # 2.5 KB of text: a licence ARN of 1,100 characters, a dimension of 255, an account, a timestamp and a
@@ -24,13 +24,13 @@ def batches(
     records: Iterable[MeteringRecord], deadline: Callable[[MeteringRecord], datetime]
 ) -> list[list[MeteringRecord]]:
     """Divide records into calls of one product and generation, most urgent first, suspects last and alone."""
-    company: dict[tuple[str, bool], list[MeteringRecord]] = defaultdict(list)
+    company: dict[Listing, list[MeteringRecord]] = defaultdict(list)
     alone: list[list[MeteringRecord]] = []
     for record in sorted(records, key=deadline):
         if record.in_doubt and record.attempts >= ATTEMPTS_IN_COMPANY:
             alone.append([record])
         else:
-            company[record.identity.product_code, record.identity.is_legacy].append(record)
+            company[record.identity.listing].append(record)
     calls = [call for group in company.values() for call in _filled(group)]
     calls.sort(key=lambda call: deadline(call[0]))
     alone.sort(key=lambda call: call[0].attempts)

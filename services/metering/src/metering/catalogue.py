@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from chassis.times import parse_rfc3339
+from metering.hours import hour_of, start_of
 
 
 class Choice(StrEnum):
@@ -37,6 +41,8 @@ class Product:
         draws_on: for a dimension, the one of the contract whose entitlement pays for its usage first; itself
             where none is named.
         choice: see there.
+        cut_over: the first hour of concurrent agreements, where the listing was switched to them.
+        zero_records: whether AWS is told of hours without usage.
     """
 
     product_code: str
@@ -44,11 +50,18 @@ class Product:
     dimensions: frozenset[str]
     draws_on: Mapping[str, str] = field(default_factory=dict)
     choice: Choice = Choice.HELD
+    cut_over: str | None = None
+    zero_records: bool = False
 
     @property
     def is_metered(self) -> bool:
         """Usage of a pure contract is never sent to AWS: it was paid for upfront."""
         return self.pricing_model is not PricingModel.CONTRACT
+
+    @property
+    def metered_dimensions(self) -> frozenset[str]:
+        """Without those of a contract that only pay for the usage of others."""
+        return self.dimensions - {contract for key, contract in self.draws_on.items() if key != contract}
 
     @property
     def has_entitlements(self) -> bool:
@@ -102,10 +115,28 @@ def _product(entry: Any, place: str) -> Product:
         draws_on = {one["key"]: one["draws_on"] for one in dimensions if "draws_on" in one}
         metering = entry.get("metering") or {}
         choice = Choice(metering.get("usage_by_customer", Choice.HELD))
+        cut_over = _full_hour(metering["cut_over"]) if "cut_over" in metering else None
+        zero_records = metering.get("zero_records", False)
+        if not isinstance(zero_records, bool):
+            raise ValueError(f"zero_records {zero_records} is neither true nor false")
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{place}: {error} is missing or not of the right kind.") from error
     except ValueError as error:
         raise ValueError(f"{place}: {error}.") from error
     if unknown := set(draws_on.values()) - keys:
         raise ValueError(f"{place}: draws_on names {', '.join(sorted(unknown))}, which is no dimension.")
-    return Product(code, model, keys, draws_on, choice)
+    return Product(code, model, keys, draws_on, choice, cut_over, zero_records)
+
+
+def _full_hour(written: Any) -> str:
+    """
+    Args:
+        written: RFC 3339; YAML makes a time of it unless it is in quotes.
+
+    Raises:
+        ValueError: not a full hour in UTC.
+    """
+    moment = written if isinstance(written, datetime) else parse_rfc3339(str(written))
+    if moment.tzinfo is None or moment.utcoffset() or moment != start_of(hour_of(moment)):
+        raise ValueError(f"cut_over {written} is not a full hour in UTC, such as 2026-12-01T00:00:00Z")
+    return hour_of(moment)

@@ -17,7 +17,7 @@ import structlog
 
 from chassis.clock import Clock
 from metering import measures
-from metering.each import try_each
+from metering.each import Stop, never, try_each
 from metering.fold import fold
 from metering.planner import Planner
 from metering.sender import Sender
@@ -47,8 +47,15 @@ class MeteringCycle:
         self._sender = sender
         self._clock = clock
 
-    def run(self) -> None:
+    def run(self, stop: Stop = never) -> list[str]:
         """Take the three steps. A failure of one hour, subscription or call does not hold up the others.
+
+        Args:
+            stop: see there; what is in hand is finished.
+
+        Returns:
+            what is left to the next cycle although nothing failed, in sentences: AWS asked us to wait, or
+            `stop` was true.
 
         Raises:
             ExceptionGroup: the failures, after everything was tried.
@@ -57,33 +64,47 @@ class MeteringCycle:
         now = self._clock.now()
         failures: list[Exception] = []
         try:
-            not_folded = self.fold_open_hours()
+            not_folded = self.fold_open_hours(stop)
             failures += not_folded.values()
-            failures += self.plan_unbilled(now, not_folded)
+            if not (not_folded or stop()):
+                measures.step_done("fold")
+            if not stop():
+                not_planned = self.plan_unbilled(now, not_folded, stop)
+                failures += not_planned
+                if not (not_planned or stop()):
+                    measures.step_done("plan")
         except Exception as error:
             # Not even the list of what is to do could be read. What was frozen must go out all the same.
             log.exception("The metering cycle cannot fold or plan; what is due is sent.")
             failures.append(error)
         try:
-            failures += self._sender.send_due()
+            not_sent = self._sender.send_due(stop)
+            failures += not_sent
+            if not (not_sent or self._sender.left or stop()):
+                measures.step_done("send")
         except Exception as error:
             log.exception("The metering cycle cannot list what is due.")
             failures.append(error)
         if failures:
             raise ExceptionGroup("The metering cycle could not do everything.", failures)
+        if stop():
+            return [*self._sender.left, "The cycle was told to stop; the next one goes on from there."]
         measures.LAST_CYCLE.set(time.time())
+        return self._sender.left
 
-    def fold_open_hours(self) -> dict[str, Exception]:
+    def fold_open_hours(self, stop: Stop = never) -> dict[str, Exception]:
         """Fold each open hour that has new segments, and book what was found. Returns what failed."""
         return {
             hour: failure
             for hour in self._usage_log.open_hours()
-            for failure in try_each([hour], self._fold_hour)
+            for failure in try_each([hour], self._fold_hour, stop=stop)
         }
 
-    def plan_unbilled(self, now: datetime | None = None, not_folded: Collection[str] = ()) -> list[Exception]:
+    def plan_unbilled(
+        self, now: datetime | None = None, not_folded: Collection[str] = (), stop: Stop = never
+    ) -> list[Exception]:
         """See `Planner.plan`; at the present moment where none is given."""
-        return self._planner.plan(now or self._clock.now(), not_folded)
+        return self._planner.plan(now or self._clock.now(), not_folded, stop)
 
     def _fold_hour(self, hour: str) -> None:
         gets_no_more = self._usage_log.gets_no_more(hour)

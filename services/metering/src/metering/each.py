@@ -10,16 +10,30 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
+Stop = Callable[[], bool]
+"""True once nothing more is to be begun."""
+
+
+def never() -> bool:
+    return False
+
+
 def try_each(
-    things: Iterable[T], act: Callable[[T], None], but: tuple[type[Exception], ...] = ()
+    things: Iterable[T],
+    act: Callable[[T], None],
+    but: tuple[type[Exception], ...] = (),
+    stop: Stop = never,
 ) -> list[Exception]:
     """Act on each; the failures, after all were tried.
 
     Args:
         but: errors that are raised at once.
+        stop: see there.
     """
     failures: list[Exception] = []
     for thing in things:
+        if stop():
+            break
         try:
             act(thing)
         except but:

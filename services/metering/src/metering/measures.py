@@ -1,6 +1,11 @@
 """What metering counts, for Prometheus. "No usage" and "metering is broken" must never look alike."""
 
+import time
+from datetime import UTC, datetime
+
 from prometheus_client import Counter, Gauge
+
+from chassis.times import rfc3339
 
 EVENTS = Counter(
     "marketplane_usage_events_total", "Usage events by what became of them at the door.", ["outcome"]
@@ -18,6 +23,48 @@ SENDER_STOPPED = Gauge(
     "marketplane_metering_sender_stopped",
     "1 while AWS refuses us for a fault of ours and nothing can be billed.",
 )
+PRODUCT_STOPPED = Gauge(
+    "marketplane_metering_product_stopped",
+    "1 while AWS refuses a product for a fault of ours and nothing of it can be billed.",
+    ["product_code", "generation"],
+)
 LAST_CYCLE = Gauge(
     "marketplane_metering_last_cycle_timestamp_seconds", "When a metering cycle last ended well."
 )
+IMBALANCES = Gauge(
+    "marketplane_metering_imbalances", "Hours of use that the last audit found not to add up. 0 is right."
+)
+LAST_AUDIT = Gauge("marketplane_metering_last_audit_timestamp_seconds", "When the books were last audited.")
+LAST_STEP = Gauge(
+    "marketplane_metering_last_step_timestamp_seconds",
+    "When a step of the metering cycle (fold, plan, send) last ended well. Where it stands still nothing is "
+    "billed, whether there is usage or not.",
+    ["step"],
+)
+
+LONGEST_STAND_SECONDS = 1800.0
+"""Then a step that has not ended well is spoken of. A cycle takes seconds; AWS forgives a day."""
+
+STEPS = ("fold", "plan", "send")
+_last_step = dict.fromkeys(STEPS, time.time())
+"""When each ended well in this process; its start, where it never has."""
+
+
+def step_done(step: str) -> None:
+    """Note that a step ended well just now."""
+    _last_step[step] = time.time()
+    LAST_STEP.labels(step).set(_last_step[step])
+
+
+def standing_still(now: float) -> list[str]:
+    """A sentence for each step that has not ended well in this process for long.
+
+    Args:
+        now: seconds since 1970.
+    """
+    return [
+        f"No {step} has ended well since {rfc3339(datetime.fromtimestamp(at, UTC))}: that nothing new is "
+        "billed does not mean that there is no usage."
+        for step, at in _last_step.items()
+        if now - at > LONGEST_STAND_SECONDS
+    ]

@@ -42,7 +42,9 @@ class Verdict(StrEnum):
     TRY_AGAIN_IN_DOUBT = "try_again_in_doubt"
     """The call may have been counted although no good answer came: only the identical record may go again."""
     STOP = "stop"
-    """Our credentials, permissions, Region or catalogue: nothing is sent until a person has mended it."""
+    """Our credentials, permissions or Region: nothing is sent until a person has mended it."""
+    STOP_PRODUCT = "stop_product"
+    """The product code or its listing: nothing of this product is sent until a person has mended it."""
     OUTSIDE_WINDOW = "outside_window"
     """One of the records has a timestamp that AWS takes no more; nothing of the call was counted."""
     RECORD_AT_FAULT = "record_at_fault"
@@ -63,7 +65,9 @@ OF_ERROR = {
     "InvalidLicenseException": Verdict.RECORD_AT_FAULT,
     "ValidationException": Verdict.RECORD_AT_FAULT,
     "InvalidParameterException": Verdict.RECORD_AT_FAULT,
-    "InvalidProductCodeException": Verdict.STOP,
+    "InvalidProductCodeException": Verdict.STOP_PRODUCT,
+    # A listing that is not there. Not an error of this operation, but of the others of AWS Marketplace.
+    "ResourceNotFoundException": Verdict.STOP_PRODUCT,
     "DisabledApiException": Verdict.STOP,
     "AccessDeniedException": Verdict.STOP,
     "AccessDenied": Verdict.STOP,

@@ -103,6 +103,10 @@ class PaperRecords:
         """See RecordStore."""
         return self.records.taken_hours(subscription_id, dimension, since)
 
+    def due(self) -> list[MeteringRecord]:
+        """See RecordStore."""
+        return self.records.due()
+
     def freeze(self, record: MeteringRecord, _: Mapping[str, LedgerRow]) -> None:
         """See RecordStore."""
         self.frozen.append(record)

@@ -10,16 +10,19 @@ import structlog
 from metering.catalogue import Catalogue, Product
 from metering.choosing import choose
 from metering.corrections import next_netting
-from metering.each import try_each
+from metering.cut_over import can_go_out, other_identity
+from metering.each import Stop, never, try_each
 from metering.entitlements import allowances, next_covering
 from metering.holders import CustomersUsage, customers_usage
 from metering.ledger import LedgerRow
 from metering.paper import PaperLedger, PaperRecords
 from metering.planning import Limits, is_before_activation, is_sealed, plan, why_held
+from metering.roll import Roll
 from metering.subscriptions import Subscription
 from metering.tables.ledger_store import LedgerStore, Overtaken
 from metering.tables.published import Published
 from metering.tables.record_store import RecordStore
+from metering.zero_planner import ZeroPlanner
 
 log = structlog.get_logger()
 
@@ -51,20 +54,24 @@ class Planner:
         self._catalogue = catalogue
         self._limits = limits
         self._say = say
+        self._roll = Roll(published.every_subscription)
+        self._zeros = ZeroPlanner(records, published, self._roll, catalogue, limits, say)
 
-    def plan(self, now: datetime, not_folded: Collection[str] = ()) -> list[Exception]:
+    def plan(self, now: datetime, not_folded: Collection[str] = (), stop: Stop = never) -> list[Exception]:
         """Freeze a metering record for all that can be billed, and write off what never will be.
 
         Args:
             now: a moment no later than the start of the last fold.
             not_folded: hours whose fold failed: what the ledger says of them may be old, so they wait.
+            stop: see there.
 
         Returns:
             what failed. Who was overtaken by another worker did not fail: the next cycle looks again.
         """
         of_customers: list[tuple[CustomersUsage, list[LedgerRow]]] = []
         of_subscriptions: list[list[LedgerRow]] = []
-        for (holder, _), found in self._ledger.unbilled().items():
+        unbilled = self._ledger.unbilled()
+        for (holder, _), found in unbilled.items():
             rows = [row for row in found if row.hour not in not_folded]
             if not rows:
                 continue
@@ -72,8 +79,17 @@ class Planner:
                 of_customers.append((usage, rows))
             else:
                 of_subscriptions.append(rows)
-        failures = try_each(of_customers, lambda group: self._move(*group))
-        return failures + try_each(of_subscriptions, lambda rows: self._plan_rows(rows, now, set(not_folded)))
+        failures = try_each(of_customers, lambda group: self._move(*group), stop=stop)
+        failures += try_each(
+            of_subscriptions, lambda rows: self._plan_rows(rows, now, set(not_folded)), stop=stop
+        )
+        # As it stood before planning: what was planned just now, or moved, keeps a zero back as well.
+        since = {
+            key: min(hours)
+            for key, rows in unbilled.items()
+            if (hours := [row.hour for row in rows if row.unbilled > 0])
+        }
+        return failures + self._zeros.plan(since, set(not_folded), now, stop)
 
     def _move(self, usage: CustomersUsage, rows: list[LedgerRow]) -> None:
         """Give a customer's usage to the subscription that it is for, hour by hour; the next cycle plans
@@ -107,6 +123,10 @@ class Planner:
         subscription = self._published.subscription(subscription_id)
         product = self._catalogue.product(subscription.product_code) if subscription else None
         try:
+            if subscription and product and product.cut_over:
+                rows = self._cross_over(rows, subscription, product.cut_over, now)
+                if not rows:
+                    return
             rows = self._net(rows)
             if subscription and product and product.has_entitlements:
                 rows = self._use_up(rows, subscription, product, now)
@@ -117,6 +137,40 @@ class Planner:
                 subscription_id=subscription_id,
                 dimension=dimension,
             )
+
+    def _cross_over(
+        self, rows: list[LedgerRow], subscription: Subscription, cut_over: str, now: datetime
+    ) -> list[LedgerRow]:
+        """Give what cannot go out under its own identity to the buyer's other one, where it is known: usage
+        goes to the identity of its hour, and to the licence once the legacy one's hours are closed. The rows
+        that stay."""
+        of_interest = [
+            row for row in rows if row.needs_work and (subscription.is_legacy or row.hour < cut_over)
+        ]
+        if not of_interest:
+            return rows
+        other = other_identity(subscription, self._roll.subscriptions(now), now)
+        other = other and self._published.subscription(other.subscription_id)
+        if other is None:
+            return rows
+        legacy = subscription if subscription.is_legacy else other
+        dimension, window = rows[0].dimension, self._limits.window
+        earliest = min(row.hour for row in of_interest)
+        taken = self._records.taken_hours(legacy.subscription_id, dimension, earliest)
+        moved: list[str] = []
+        for row in of_interest:
+            if can_go_out(row.hour, legacy, cut_over, taken, now, window) != subscription.is_legacy:
+                self._ledger.move(row, other.subscription_id)
+                moved.append(row.hour)
+                log.info(
+                    "Usage is given to the buyer's other identity.",
+                    subscription_id=row.holder,
+                    to=other.subscription_id,
+                    dimension=dimension,
+                    hour=row.hour,
+                    micro_units=row.unbilled,
+                )
+        return [row for row in rows if row.hour not in moved]
 
     def _net(self, rows: list[LedgerRow]) -> list[LedgerRow]:
         """Take corrections off unbilled usage; the rows as they are then."""
@@ -154,7 +208,7 @@ class Planner:
                 row
                 for row in rows
                 if is_sealed(row.hour, subscription, now, self._limits)
-                and not is_before_activation(row.hour, subscription)
+                and not is_before_activation(row, subscription)
             ]
             covering = next_covering(ready, periods)
             if covering is None:

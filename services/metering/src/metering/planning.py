@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from metering.allocations import within_limits
 from metering.catalogue import Product
+from metering.cut_over import may_fill, why_barred
 from metering.entitlements import Unclear
+from metering.holders import customers_usage
 from metering.hours import AwsWindow, after, end_of, hour_of, start_of
 from metering.ledger import LedgerRow
 from metering.quantities import LARGEST_RECORD
@@ -27,11 +29,13 @@ class Limits:
         window: which hours AWS takes.
         most_sources: so that a record and its allocations fit into one DynamoDB transaction of 100 items and
             4 MB; one with tags counts for three.
+        zero_before_close: how long before AWS closes an hour without usage it is told so.
     """
 
     grace: timedelta = timedelta(minutes=5)
     window: AwsWindow = field(default_factory=AwsWindow)
     most_sources: int = 90
+    zero_before_close: timedelta = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ def plan(
 
     A row's usage goes out under its own hour if that slot is free and AWS still takes it; else it is carried
     forward to the earliest later hour that is sealed, free and open at AWS; else it waits for such an hour.
+    Where the product was cut over, only the hours of the subscription's own generation are open to it.
     """
     unbilled = sorted((row for row in rows if row.unbilled > 0), key=lambda row: row.hour)
     if not unbilled:
@@ -76,21 +81,26 @@ def plan(
     reason = why_held(subscription, product, dimension)
     if subscription is None or reason:
         return Plan(held=[(row, reason or "subscription_unknown") for row in unbilled])
-    if subscription.final_hour_is_over(now):
-        return Plan(write_offs=[(row, "after_final_hour") for row in unbilled])
+    cut_over = product.cut_over if product else None
+    over = subscription.final_hour_is_over(now)
 
     slots: dict[str, list[Source]] = {}
     held: list[tuple[LedgerRow, str]] = []
+    write_offs: list[tuple[LedgerRow, str]] = []
     for row in unbilled:
-        if is_before_activation(row.hour, subscription):
+        if barred := why_barred(row.hour, subscription, cut_over, taken, now, limits.window):
+            held.append((row, barred))
+        elif over:
+            write_offs.append((row, "after_final_hour"))
+        elif is_before_activation(row, subscription):
             # Usage sent before activation is not billed, and another hour's bill is not the place for it.
             held.append((row, "before_activation"))
         elif is_sealed(row.hour, subscription, now, limits):
-            _allot(row, slots, taken, subscription, now, limits)
+            _allot(row, slots, taken, subscription, cut_over, now, limits)
     records = [
         _record(hour, sources, dimension, subscription, now) for hour, sources in sorted(slots.items())
     ]
-    return Plan(records=records, held=held)
+    return Plan(records, held, write_offs)
 
 
 def _record(
@@ -101,7 +111,7 @@ def _record(
         subscription_id=subscription.subscription_id,
         dimension=dimension,
         hour=hour,
-        timestamp=_timestamp(hour, subscription),
+        timestamp=subscription.timestamp_in(hour),
         quantity=sum(source.quantity for source in sources),
         identity=identity_of(subscription),
         sources=fitting,
@@ -159,15 +169,10 @@ def is_sealed(hour: str, subscription: Subscription, now: datetime, limits: Limi
     return now >= end_of(hour) + limits.grace
 
 
-def is_before_activation(hour: str, subscription: Subscription) -> bool:
-    return subscription.active_since is not None and end_of(hour) <= subscription.active_since
-
-
-def _timestamp(hour: str, subscription: Subscription) -> datetime:
-    """The start of the hour; in the hour of activation that moment, because AWS refuses a time before it."""
-    start = start_of(hour)
-    since = subscription.active_since
-    return since if since and start < since < end_of(hour) else start
+def is_before_activation(row: LedgerRow, subscription: Subscription) -> bool:
+    """Not where the usage came from the buyer's other identity: then the buyer was subscribed under that."""
+    came_by_cut_over = any(customers_usage(holder) is None for holder in row.received)
+    return subscription.begins_after(row.hour) and not came_by_cut_over
 
 
 def _allot(
@@ -175,22 +180,25 @@ def _allot(
     slots: dict[str, list[Source]],
     taken: set[str],
     subscription: Subscription,
+    cut_over: str | None,
     now: datetime,
     limits: Limits,
 ) -> None:
     """Put a row's unbilled quantity into its own hour's slot or a later one; what fits nowhere stays open."""
     remaining = row.unbilled_by_tags
     hour = row.hour
-    if not limits.window.takes(_timestamp(hour, subscription), now):
+    if not limits.window.takes(subscription.timestamp_in(hour), now):
         hour = max(hour, hour_of(now - limits.window.age))
     while remaining and start_of(hour) <= now:
         sources = slots.get(hour, [])
         room = LARGEST_RECORD - sum(source.quantity for source in sources)
         free = (
             hour not in taken
+            and may_fill(hour, subscription, cut_over)
+            and not subscription.begins_after(hour)
             and room > 0
             and sum(_WEIGHT_WITH_TAGS if source.tags else 1 for source in sources) < limits.most_sources
-            and limits.window.takes(_timestamp(hour, subscription), now)
+            and limits.window.takes(subscription.timestamp_in(hour), now)
             and is_sealed(hour, subscription, now, limits)
         )
         if free:

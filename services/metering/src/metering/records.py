@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from metering.subscriptions import Subscription
 from metering.tags import Split
@@ -57,6 +58,13 @@ class Source:
     tags: Split = field(default_factory=dict)
 
 
+class Listing(NamedTuple):
+    """A product as one generation of AWS Marketplace has it; a call goes to one."""
+
+    product_code: str
+    generation: str
+
+
 @dataclass(frozen=True)
 class Identity:
     """Under which identity AWS is told. Frozen with the record: two identities in one hour bill twice."""
@@ -69,6 +77,10 @@ class Identity:
     @property
     def is_legacy(self) -> bool:
         return self.license_arn is None
+
+    @property
+    def listing(self) -> "Listing":
+        return Listing(self.product_code, "legacy" if self.is_legacy else "concurrent_agreements")
 
 
 def identity_of(subscription: Subscription) -> Identity:

@@ -1,6 +1,5 @@
 """Sends what is due to AWS and writes what became of it, after each call. Only ever the frozen record."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -10,11 +9,11 @@ import structlog
 from chassis.clock import Clock
 from metering import measures
 from metering.batches import batches
-from metering.each import try_each
+from metering.each import Stop, never, try_each
 from metering.marketplace import BatchFailed, Marketplace
 from metering.outcomes import Verdict, of_status, when_refused, when_window_closed
 from metering.planning import Limits
-from metering.records import MeteringRecord, Outcome
+from metering.records import Listing, MeteringRecord, Outcome
 from metering.tables.published import Published
 from metering.tables.record_store import Attempt, RecordStore
 
@@ -22,11 +21,24 @@ log = structlog.get_logger()
 
 
 class SenderStopped(Exception):
-    """A fault of ours: credentials, permissions, Region or catalogue."""
+    """A fault of ours: credentials, permissions or Region."""
 
     def __init__(self, failed: BatchFailed) -> None:
-        super().__init__(str(failed))
+        super().__init__(
+            f"AWS refuses us, not a record ({failed}): nothing is billed until a person mends it."
+        )
         self.failed = failed
+
+
+class ProductStopped(Exception):
+    """A fault of ours with one product: its code, or its listing."""
+
+    def __init__(self, listing: Listing, failed: BatchFailed) -> None:
+        super().__init__(
+            f"AWS refuses product {listing.product_code}, not a record ({failed}): nothing of it is billed "
+            "until a person mends it; the others go on."
+        )
+        self.listing, self.failed = listing, failed
 
 
 class Paused(Exception):
@@ -35,20 +47,6 @@ class Paused(Exception):
 
 HALTS = (Paused, SenderStopped)
 """After one of these no other call would fare better."""
-
-
-def pace(calls_per_second: float) -> Callable[[], None]:
-    """A function that waits, in real time, until one more call is within the rate."""
-    next_at = 0.0
-
-    def wait() -> None:
-        nonlocal next_at
-        now = time.monotonic()
-        if now < next_at:
-            time.sleep(next_at - now)
-        next_at = max(now, next_at) + 1 / calls_per_second
-
-    return wait
 
 
 class Sender:
@@ -78,9 +76,19 @@ class Sender:
         self._clock = clock
         self._limits = limits
         self._pace = pace
+        self._stopped_products: set[Listing] = set()
+        self.left: list[str] = []
 
-    def send_due(self) -> list[Exception]:
-        """Hand every due record to AWS, the most urgent first; write what became of it after each call."""
+    def send_due(self, stop: Stop = never) -> list[Exception]:
+        """Hand every due record to AWS, the most urgent first; write what became of it after each call.
+
+        Args:
+            stop: see there.
+
+        Returns:
+            what failed. Where AWS only asks us to try again, `left` says so.
+        """
+        self.left = []
         now = self._clock.now()
         due = self._records.due()
         measures.DUE.set(len(due))
@@ -89,7 +97,7 @@ class Sender:
         for record in due:
             in_time = now < self._limits.window.closes_at(record.timestamp)
             (open_at_aws if in_time else too_late).append(record)
-        failures = try_each(too_late, self._give_up, but=HALTS)
+        failures = try_each(too_late, self._give_up, but=HALTS, stop=stop)
         endings: dict[str, datetime | None] = {}
 
         def deadline(record: MeteringRecord) -> datetime:
@@ -99,9 +107,17 @@ class Sender:
             closes = self._limits.window.closes_at(record.timestamp)
             return min(closes, endings[record.subscription_id] or closes)
 
+        stopped_products: dict[Listing, ProductStopped] = {}
         try:
             for call in batches(open_at_aws, deadline):
-                failures += try_each([call], self._send, but=HALTS)
+                if call[0].identity.listing in stopped_products:
+                    continue
+                try:
+                    failures += try_each([call], self._send, but=(*HALTS, ProductStopped), stop=stop)
+                except ProductStopped as one:
+                    stopped_products[one.listing] = one
+                    self._stopped_products.add(one.listing)
+                    _say_stopped(one)
         except SenderStopped as stopped:
             measures.SENDER_STOPPED.set(1)
             log.error(
@@ -109,12 +125,18 @@ class Sender:
                 error=stopped.failed.failure.code,
                 message=stopped.failed.failure.message,
             )
-            return [*failures, stopped]
+            return [*failures, *stopped_products.values(), stopped]
         except Paused as paused:
             log.warning("AWS cannot now; the next cycle tries again.", error=str(paused))
-            return failures
+            self.left.append(f"AWS cannot now ({paused}); the next cycle tries again.")
+            return [*failures, *stopped_products.values()]
+        if stop():
+            return [*failures, *stopped_products.values()]
         measures.SENDER_STOPPED.set(0)
-        return failures
+        for listing in self._stopped_products - stopped_products.keys():
+            measures.PRODUCT_STOPPED.labels(*listing).set(0)
+        self._stopped_products = set(stopped_products)
+        return [*failures, *stopped_products.values()]
 
     def _give_up(self, record: MeteringRecord) -> None:
         """AWS takes the record no more."""
@@ -152,12 +174,14 @@ class Sender:
                 )
             elif record.metering_record_id in unprocessed:
                 self._records.certainly_not_counted(record, attempt, "Unprocessed")
+                self.left.append(f"AWS left {record.metering_record_id} unprocessed; it is sent again.")
             else:
                 log.warning(
                     "AWS said nothing usable of a record; it is sent again.",
                     metering_record_id=record.metering_record_id,
                     status=answer.status if answer else None,
                 )
+                self.left.append(f"AWS said nothing usable of {record.metering_record_id}; it is sent again.")
 
     def _bear(self, failed: BatchFailed, begun: list[tuple[MeteringRecord, Attempt]]) -> None:
         """Do what the verdict on a failed call asks for."""
@@ -165,6 +189,7 @@ class Sender:
         measures.CALLS.labels(verdict.value).inc()
         if verdict is Verdict.TRY_AGAIN_IN_DOUBT:
             log.warning("A call of BatchMeterUsage failed; the records are sent again.", error=str(failed))
+            self.left.append(f"A call of BatchMeterUsage failed ({failed}); the records are sent again.")
             return
         for record, attempt in begun:
             self._records.certainly_not_counted(record, attempt, failed.failure.code)
@@ -172,6 +197,8 @@ class Sender:
             raise Paused(str(failed))
         if verdict is Verdict.STOP:
             raise SenderStopped(failed)
+        if verdict is Verdict.STOP_PRODUCT:
+            raise ProductStopped(begun[0][0].identity.listing, failed)
         if len(begun) > 1:
             middle = len(begun) // 2
             for half in (begun[:middle], begun[middle:]):
@@ -224,3 +251,16 @@ class Sender:
             outcome=outcome.value,
             reason=reason,
         )
+
+
+def _say_stopped(stopped: ProductStopped) -> None:
+    product_code, generation = stopped.listing
+    measures.PRODUCT_STOPPED.labels(product_code, generation).set(1)
+    log.error(
+        "AWS refuses a product, not a record: nothing of it is billed until a person mends it; the others go "
+        "on.",
+        product_code=product_code,
+        generation=generation,
+        error=stopped.failed.failure.code,
+        message=stopped.failed.failure.message,
+    )

@@ -51,11 +51,23 @@ class Settings(ChassisSettings):
     aws_window_margin_seconds: float = Field(
         300.0, ge=0, description="How long before AWS's window closes we stop sending a record."
     )
-    aws_calls_per_second: float = Field(
-        8.0,
+    zero_record_before_close_seconds: float = Field(
+        900.0,
         gt=0,
+        description="How long before AWS's window closes an hour without usage is told, "
+        "of products whose catalogue entry says `zero_records`.",
+    )
+    audit_every_minutes: float = Field(
+        60.0,
+        gt=0,
+        description="How often a worker compares the ledger with the usage log and the metering records.",
+    )
+    aws_calls_per_second: int = Field(
+        8,
+        ge=1,
         le=10,
-        description="BatchMeterUsage calls a second; AWS allows 10 for an account and Region.",
+        description="BatchMeterUsage calls a second of all workers together; "
+        "AWS allows 10 for an account and Region.",
     )
 
     @property
@@ -74,4 +86,5 @@ class Settings(ChassisSettings):
                 month_end=timedelta(hours=self.aws_month_end_hours),
                 margin=timedelta(seconds=self.aws_window_margin_seconds),
             ),
+            zero_before_close=timedelta(seconds=self.zero_record_before_close_seconds),
         )

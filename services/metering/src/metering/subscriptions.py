@@ -27,6 +27,11 @@ class Subscription:
     entitlements: tuple[Entitlement, ...] | None = None
 
     @property
+    def is_legacy(self) -> bool:
+        """Whether AWS knows it by product code and customer identifier, and not by its licence."""
+        return self.generation == "legacy"
+
+    @property
     def is_over(self) -> bool:
         """Its end has been announced: the running hour is its last."""
         return self.status in ("ending", "ended")
@@ -42,3 +47,13 @@ class Subscription:
         return self.active_since < end_of(hour) and (
             self.meter_until is None or start_of(hour) < self.meter_until
         )
+
+    def begins_after(self, hour: str) -> bool:
+        """True where an hour was over before the subscription began."""
+        return self.active_since is not None and end_of(hour) <= self.active_since
+
+    def timestamp_in(self, hour: str) -> datetime:
+        """What AWS is told for an hour: its start; in the hour of activation that moment, because AWS refuses
+        a time before it."""
+        start, since = start_of(hour), self.active_since
+        return since if since and start < since < end_of(hour) else start

@@ -4,6 +4,7 @@ from pynamodb.models import Model
 
 from metering.tables.models import (
     AllowanceRow,
+    CallRateRow,
     CustomerRow,
     HourRow,
     LedgerRowModel,
@@ -13,5 +14,13 @@ from metering.tables.models import (
     SubscriptionRow,
 )
 
-OWN: list[type[Model]] = [SegmentRow, HourRow, LedgerRowModel, AllowanceRow, RecordRow, MeteringKey]
+OWN: list[type[Model]] = [
+    SegmentRow,
+    HourRow,
+    LedgerRowModel,
+    AllowanceRow,
+    RecordRow,
+    CallRateRow,
+    MeteringKey,
+]
 READ: list[type[Model]] = [SubscriptionRow, CustomerRow]

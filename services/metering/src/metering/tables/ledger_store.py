@@ -71,6 +71,10 @@ class LedgerStore:
         within = _within(holder, dimension)
         return [_ledger_row(row) for row in LedgerRowModel.query(*within, consistent_read=True)]
 
+    def holders(self) -> set[str]:
+        """All that have a row. A scan."""
+        return {row.holder for row in LedgerRowModel.scan(attributes_to_get=["holder", "usage_key"])}
+
     def page(
         self, holder: str, dimension: str | None, limit: int, key: dict[str, Any] | None
     ) -> tuple[list[LedgerRow], dict[str, Any] | None]:
@@ -282,4 +286,5 @@ def _ledger_row(row: LedgerRowModel) -> LedgerRow:
         received_tags=unpack(row.received_tags),
         spent_tags=unpack(row.spent_tags),
         changes=int(row.changes),
+        segments=int(row.segments),
     )

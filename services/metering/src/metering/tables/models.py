@@ -175,6 +175,18 @@ class RecordRow(Model):
     due_records = DueRecords()
 
 
+class CallRateRow(Model):
+    """How many calls of AWS all workers have made in one second. `second` is `<region>#<seconds since 1970>`;
+    DynamoDB's TTL removes the row by `delete_after`, in seconds too."""
+
+    class Meta:
+        table_name = "metering-call-rates"
+
+    second = UnicodeAttribute(hash_key=True)
+    calls = NumberAttribute()
+    delete_after = NumberAttribute()
+
+
 class MeteringKey(ApiKey):
     class Meta:
         table_name = "metering-api-keys"

@@ -25,6 +25,10 @@ class Published:
         found = SubscriptionRow.batch_get(list(subscription_ids), consistent_read=True)
         return [_subscription(row) for row in found]
 
+    def every_subscription(self) -> list[Subscription]:
+        """All that notifications has heard of. A scan: see `Roll`."""
+        return [_subscription(row) for row in SubscriptionRow.scan()]
+
     def customer(self, customer_id: str) -> Customer | None:
         """None where nobody registered under that id."""
         wanted = ["customer_id", "subscription_ids"]

@@ -1,0 +1,113 @@
+"""Audits the books on a schedule, and says what a person must know. It never writes to ledger or records."""
+
+import threading
+import time
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+import structlog
+
+from chassis.clock import Clock
+from chassis.worker import Loop
+from metering import measures
+from metering.audit import Imbalance, Logged, imbalances, moves_that_differ, of_move
+from metering.fold import HourUsage, fold
+from metering.ledger import LedgerRow
+from metering.tables.ledger_store import LedgerStore, rows_of
+from metering.tables.record_store import RecordStore
+from metering.usage_log import UsageLog
+
+log = structlog.get_logger()
+
+READINGS = 2
+"""What is wrong in one reading only was on its way: a record was frozen, or an hour folded, in between."""
+
+LOOK_AT_THE_CLOCK_SECONDS = 5.0
+
+
+class Auditor:
+    """Compares log, ledger and records. Any number may run; each reads what it needs.
+
+    Args:
+        usage_log, ledger, records: what is audited.
+        clock: the one clock.
+    """
+
+    def __init__(self, usage_log: UsageLog, ledger: LedgerStore, records: RecordStore, clock: Clock) -> None:
+        self._usage_log = usage_log
+        self._ledger = ledger
+        self._records = records
+        self._clock = clock
+
+    def audit(self) -> set[Imbalance]:
+        """What does not add up; it is logged and measured. It reads the whole ledger, all records of who has
+        a row there, and the open hours of the log."""
+        begun = self._clock.now()
+        found = self._read_all()
+        for _ in range(READINGS - 1):
+            if found:
+                found &= self._read_all()
+        measures.IMBALANCES.set(len(found))
+        measures.LAST_AUDIT.set(time.time())
+        for one in sorted(found, key=str):
+            log.error(
+                f"The books do not balance: {one}",
+                subscription_id=one.holder,
+                dimension=one.dimension,
+                hour=one.hour,
+                micro_units=one.micro_units,
+            )
+        if not found:
+            log.info("The books balance.", as_of=begun.isoformat())
+        for sentence in measures.standing_still(time.time()):
+            log.error(sentence)
+        return found
+
+    def _read_all(self) -> set[Imbalance]:
+        """All that does not add up in one reading."""
+        logged, hours = self._read_log()
+        found: set[Imbalance] = set()
+        moved: list[LedgerRow] = []
+        for holder in self._ledger.holders() | logged.keys():
+            records = self._records.records(holder)
+            rows = self._ledger.rows(holder)
+            found |= imbalances(holder, rows, records, logged.get(holder, {}), hours)
+            moved += [row for row in rows if row.moved or row.received]
+        for giver, to, dimension, hour in moves_that_differ(moved):
+            # The two were read far apart; usage was perhaps moved in between.
+            given = rows_of(giver, dimension, [hour])[hour]
+            found |= of_move(given, rows_of(to, dimension, [hour])[hour])
+        return found
+
+    def _read_log(self) -> tuple[dict[str, Logged], dict[str, int]]:
+        """What the log says now, by holder, and of which hours: the open ones whose last fold saw all that is
+        there, each with its number of segments."""
+        logged: dict[str, dict[tuple[str, str], HourUsage]] = defaultdict(dict)
+        hours: dict[str, int] = {}
+        for hour in self._usage_log.open_hours():
+            found = self._usage_log.read(hour)
+            if found.segments == found.folded_segments:
+                hours[hour] = found.segments
+                for (holder, dimension), usage in fold(found.events).items():
+                    logged[holder][dimension, hour] = usage
+        return dict(logged), hours
+
+
+def audit_loop(auditor: Auditor, clock: Clock, every: timedelta) -> dict[str, Loop]:
+    """The worker's loop that audits at its start, and then as often as told by the one clock.
+
+    An audit that failed waits for its next time as well: begun again at once, it would read everything again
+    and again from a table that cannot keep up.
+    """
+    due: datetime | None = None
+
+    def run(stop: threading.Event) -> None:
+        nonlocal due
+        while not stop.is_set():
+            now = clock.now()
+            if due is None or not timedelta() < due - now <= every:  # later, or a clock set back
+                due = now + every
+                auditor.audit()
+            stop.wait(LOOK_AT_THE_CLOCK_SECONDS)
+
+    return {"audit": run}
