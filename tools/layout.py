@@ -27,9 +27,11 @@ AT_THE_EDGE_OF = {
     "metering": {
         "auditor",
         "cycle",
+        "dry_run",
         "intake",
         "measures",
         "pace",
+        "paper",
         "planner",
         "record_desk",
         "sender",

@@ -600,3 +600,30 @@ def test_a_billed_record_takes_no_decision(
     path = f"/v1/metering-records/{five_hours}.gpu_hours.2026-11-22T10/resolution"
     body = {"decision": "bill_again", "reason": "a mistake"}
     assert slug(client.put(path, json=body, headers=keys["operator"])) == (409, "nothing-to-decide")
+
+
+def test_a_dry_run_says_what_would_be_sent_and_why_not_the_rest(
+    house: House, client: Any, keys: dict[str, dict[str, str]]
+) -> None:
+    sub = house.buy()
+    customer = house.register(sub, house.buy())
+    house.use(sub, "2")
+    house.clock.advance(hours=1, minutes=5)
+    house.use(sub, "1")
+    house.report(house.customers_event(customer, "3"))
+    house.cycle.fold_open_hours()
+
+    def look(scope: str = "operator", **body: Any) -> Any:
+        return client.post("/v1/metering-runs", json={"mode": "dry_run"} | body, headers=keys[scope])
+
+    found = look().json()
+    (record,) = found["records"]
+    assert (record["subscription_id"], record["quantity"], found["due"]) == (sub, "2", [])
+    rest = {one["becomes"]: one for one in found["rest"]}
+    assert (rest["waits"]["subscription_id"], rest["waits"]["reason"]) == (sub, "hour_not_over")
+    assert (rest["held"]["customer_id"], rest["held"]["product_code"]) == (customer, CONCURRENT)
+    assert not found["more"]
+    assert [one["becomes"] for one in look(subscription_id=sub).json()["rest"]] == ["waits"]
+    assert house.aws.requests == []
+    assert slug(look(mode="send")) == (400, "invalid-request")
+    assert slug(look("usage:read")) == (403, "forbidden")

@@ -6,6 +6,7 @@ import flask
 
 from chassis.problems import Problem
 from chassis.tables import decode_cursor, encode_cursor, foreign_cursor
+from chassis.times import rfc3339
 from chassis.web import caller, json_answer, parts
 from metering.allocations import allocations
 from metering.balance import Balance
@@ -15,15 +16,21 @@ from metering.records import Decision
 from metering.schemas import (
     AllocationSchema,
     BalanceSchema,
+    FateSchema,
     HourOfUsageSchema,
     LoggedEventSchema,
     MeteringRecordSchema,
+    PlannedRecordSchema,
     RefusalSchema,
     SendSchema,
 )
 
 if TYPE_CHECKING:
     from metering.app import Metering
+
+
+MOST_NAMED = 1_000
+"""Of each list of a dry run."""
 
 
 def _metering() -> "Metering":
@@ -109,6 +116,20 @@ def resolve_metering_record(metering_record_id: str, body: dict[str, Any]) -> An
         metering_record_id, decision, body["reason"], caller().name, _metering().clock.now()
     )
     return json_answer(MeteringRecordSchema().dump(record))
+
+
+def start_metering_run(body: dict[str, Any]) -> Any:
+    found = _metering().dry_run.look(body.get("subscription_id"))
+    named = (found.frozen, found.due, found.rest)
+    return json_answer(
+        {
+            "as_of": rfc3339(found.as_of),
+            "records": PlannedRecordSchema(many=True).dump(found.frozen[:MOST_NAMED]),
+            "due": MeteringRecordSchema(many=True).dump(found.due[:MOST_NAMED]),
+            "rest": FateSchema(many=True).dump(found.rest[:MOST_NAMED]),
+            "more": any(len(one) > MOST_NAMED for one in named),
+        }
+    )
 
 
 def get_balance(subscription_id: str, dimension: str | None = None) -> Any:

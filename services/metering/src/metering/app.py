@@ -21,6 +21,7 @@ from metering import tables
 from metering.auditor import Auditor, audit_loop
 from metering.catalogue import Catalogue, read_catalogue
 from metering.cycle import MeteringCycle
+from metering.dry_run import DryRun
 from metering.each import Stop, never
 from metering.intake import Intake
 from metering.marketplace import Marketplace
@@ -49,6 +50,7 @@ class Metering:
     ledger: LedgerStore
     records: RecordStore
     record_desk: RecordDesk
+    dry_run: DryRun
     clock: Clock
 
 
@@ -94,13 +96,14 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
     catalogue = read_catalogue(settings.products_file)
     intake = build_intake(settings, clock, books.published, catalogue)
     statements = Statements(books.ledger, books.records, books.published, catalogue, clock, settings.limits)
+    dry_run = DryRun(books.ledger, books.records, books.published, catalogue, settings.limits, clock)
     record_desk = RecordDesk(books.records, build_usage_log(settings, clock))
     return build_web_app(
         service="metering",
         contract=contract_file(settings),
         settings=settings,
         keys=KeyRing(MeteringKey),
-        parts=Metering(intake, statements, books.ledger, books.records, record_desk, clock),
+        parts=Metering(intake, statements, books.ledger, books.records, record_desk, dry_run, clock),
         readiness=_readiness(clock),
     )
 

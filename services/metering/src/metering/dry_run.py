@@ -110,7 +110,7 @@ class DryRun:
         subscription = self._published.subscription(row.holder)
         product = self._catalogue.product(subscription.product_code) if subscription else None
         reason = why_held(subscription, product, row.dimension)
-        if subscription and not reason and is_before_activation(row.hour, subscription):
+        if subscription and not reason and is_before_activation(row, subscription):
             reason = "before_activation"
         if reason or subscription is None:
             return Fate(row, row.unbilled, "held", reason or "subscription_unknown")

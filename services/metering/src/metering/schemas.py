@@ -98,6 +98,33 @@ class LoggedEventSchema(Schema):
         return usage.customer_id if usage else None
 
 
+class PlannedRecordSchema(Schema):
+    subscription_id = fields.String()
+    product_code = fields.String(attribute="identity.product_code")
+    dimension = fields.String()
+    hour = Hour()
+    timestamp = Moment()
+    quantity = Quantity()
+    sources = fields.List(fields.Nested(SourceSchema))
+
+
+class FateSchema(Schema):
+    dimension = fields.String(attribute="row.dimension")
+    hour = Hour(attribute="row.hour")
+    quantity = Quantity()
+    becomes = fields.String()
+    reason = fields.String()
+
+    @post_dump(pass_original=True)
+    def name_the_holder(self, data: dict[str, Any], fate: Any, **_: Any) -> dict[str, Any]:
+        usage = customers_usage(fate.row.holder)
+        return data | {
+            "subscription_id": None if usage else fate.row.holder,
+            "customer_id": usage.customer_id if usage else None,
+            "product_code": usage.product_code if usage else None,
+        }
+
+
 class BalanceSchema(Schema):
     accepted = Quantity()
     open = Quantity()
