@@ -105,6 +105,7 @@ def test_a_decision_stands(house: House, desk: RecordDesk, outcome: str, decisio
     before = house.balance(sub)
     for _ in range(2):
         decide(house, desk, sub, decision)
+    assert house.new_auditor().audit() == set()
     (record,) = house.records(sub)
     assert record.resolution
     assert record.resolution.reason == "as support says"

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from metering.balance import PART_OF_OUTCOME
+from metering.balance import place_of
 from metering.fold import HourUsage
 from metering.ledger import LedgerRow
 from metering.quantities import to_text
@@ -75,7 +75,7 @@ def imbalances(
     in_records: dict[tuple[str, str], int] = defaultdict(int)
     found: set[Imbalance] = set()
     for record in records:
-        if record.outcome not in PART_OF_OUTCOME:
+        if place_of(record)[0] is None:
             continue
         for source in record.sources:
             in_records[record.dimension, source.hour] += source.quantity

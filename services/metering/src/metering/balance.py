@@ -58,7 +58,7 @@ def balance(
     reasons: dict[tuple[str, str], int] = defaultdict(int)
     in_records: dict[str, int] = defaultdict(int)
     for record in records:
-        part, reason = _place_of(record)
+        part, reason = place_of(record)
         if part is None:
             continue
         setattr(result, part, getattr(result, part) + record.quantity)
@@ -96,8 +96,8 @@ def balance(
     return result
 
 
-def _place_of(record: MeteringRecord) -> tuple[str | None, str]:
-    """In which part of the equation a record stands, and why."""
+def place_of(record: MeteringRecord) -> tuple[str | None, str]:
+    """In which part of the equation a record stands, and why; in none where its quantity was released."""
     if record.resolution:
         return PART_OF_DECISION.get(record.resolution.decision), f"decided_after_{record.outcome}"
     return PART_OF_OUTCOME.get(record.outcome), record.outcome.value

@@ -162,7 +162,7 @@ class Planner:
             if can_go_out(row.hour, legacy, cut_over, taken, now, window) != subscription.is_legacy:
                 self._ledger.move(row, other.subscription_id)
                 moved.append(row.hour)
-                log.info(
+                self._say.info(
                     "Usage is given to the buyer's other identity.",
                     subscription_id=row.holder,
                     to=other.subscription_id,
