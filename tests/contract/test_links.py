@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, seed, settings
+from hypothesis.errors import FlakyStrategyDefinition, HypothesisException
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.contract.contracts import DEPTH, SERVICES, operations, schema
@@ -32,6 +33,8 @@ BOUNDS = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+ATTEMPTS = 50  # at the walks of one round
+
 ROUNDS = 6  # the most; it is done once each link was followed
 
 WALKER = "walker-"  # how the e-mail addresses of customers made on a walk begin
@@ -45,11 +48,13 @@ LISTS = frozenset(operation.id for operation in operations() if operation.pages)
 class Walker:
     """Walks along the links of one running service's contract.
 
-    `followed` counts the links along which a value was really carried.
+    `followed` counts the links along which a value was really carried; `broken` has what an answer broke.
     """
 
     def __init__(self, service: str, world: World) -> None:
         self.followed: Counter[tuple[str, str]] = Counter()
+        self.broken: list[str] = []
+        self._walks = 0
         self._service = service
         self._world = world
         self._numbers = itertools.count(1)
@@ -60,15 +65,38 @@ class Walker:
 
     def walk(self, number: int, leaves: frozenset[str] = frozenset()) -> None:
         """One round of walks, going nowhere from some operations. Its number decides where it goes."""
-        machine = seed((DEPTH.seed or 0) + number)(self._machine(leaves))
-        run_state_machine_as_test(machine, settings=BOUNDS)
+        until = self._walks + BOUNDS.max_examples
+        for attempt in range(ATTEMPTS):
+            machine = seed((DEPTH.seed or 0) + number * ATTEMPTS + attempt)(self._machine(leaves))
+            try:
+                run_state_machine_as_test(
+                    machine, settings=settings(BOUNDS, max_examples=until - self._walks)
+                )
+                return
+            except FlakyStrategyDefinition:
+                # Hypothesis began a walk as another had begun, and found another world: that one had changed
+                # it. The rest of the round goes elsewhere; what an answer broke is not lost by it.
+                assert self.broken == []
+                if self._walks >= until:
+                    return
+        raise AssertionError("The walks of this round never came to an end.")
 
     def _machine(self, leaves: frozenset[str]) -> Any:
         walker, service, world = self, self._service, self._world
 
         class Walk(schema(service, leaves, NOBODY_GIVES).as_state_machine()):  # type: ignore[misc]
+            def setup(self) -> None:
+                super().setup()
+                walker._walks += 1
+
             def step(self, input: Any) -> Any:
-                output = super().step(input)
+                try:
+                    output = super().step(input)
+                except HypothesisException:
+                    raise
+                except Exception as error:
+                    walker.broken.append(repr(error))
+                    raise
                 if input.transition is not None and input.is_applied:
                     source = self.recorder.cases[input.transition.parent_id].value
                     walker.followed[operation_id(source), operation_id(input.case)] += 1
