@@ -4,13 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from house import CONCURRENT, CONTRACT, LEGACY, OLDEST, House, at
-from wire import Wire
+from wire import Call, Wire
 
 from metering.catalogue import Choice, PricingModel, Product
 from metering.choosing import Chosen, Customer, choose
+from metering.fold import HourUsage
 from metering.holders import customers_usage, holder_of_customer
 from metering.subscriptions import Subscription
+from metering.tables.ledger_store import Overtaken
 
 HELD = Product("74", PricingModel.SUBSCRIPTION, frozenset({"gpu"}))
 FIRST = Subscription(
@@ -168,3 +171,31 @@ def test_a_product_that_turned_into_a_contract_is_held(house: House) -> None:
     house.run(2)
     assert house.balance(holder).reasons == {("held", "no_active_subscription"): 2_000_000}
     house.must_be_exact()
+
+
+def test_a_fold_in_between_is_not_forgotten_by_the_planner(house: House, wire: Wire) -> None:
+    """What arrives does not make up for what was billed too much; while it arrives, more usage is folded."""
+    sub, hour = house.buy(), "2026-11-22T10"
+    customer = house.register(sub)
+    house.use(sub, "10")
+    house.clock.advance(hours=1, minutes=5)
+    house.run()
+    house.ledger.book_fold(hour, {(sub, "gpu_hours"): HourUsage(5_000_000)}, 2)
+    (row,) = house.ledger.rows(sub)
+    house.ledger.clear_unbilled(row)
+    holder = holder_of_customer(customer, CONCURRENT)
+    house.ledger.book_fold(hour, {(holder, "gpu_hours"): HourUsage(2_000_000)}, 2)
+    (given,) = house.ledger.rows(holder)
+    assert row.unbilled == -5_000_000
+
+    def fold_more(name: str, call: Call) -> AWSResponse:
+        if name == "TransactWriteItems":
+            wire.meddle = None
+            house.ledger.book_fold(hour, {(sub, "gpu_hours"): HourUsage(20_000_000)}, 3)
+        return call()
+
+    wire.meddle = fold_more
+    with pytest.raises(Overtaken):
+        house.ledger.move(given, sub)
+    house.ledger.move(given, sub)
+    assert [one.unbilled for one in house.ledger.unbilled()[sub, "gpu_hours"]] == [12_000_000]

@@ -167,7 +167,7 @@ class LedgerStore:
         received = becoming(target, target.receiving(row))
         with transaction(self._connection) as act:
             act.update(_model(row), becoming(row, row.moving(to)), condition=unchanged(row))
-            act.update(_model(target), received, condition=as_often_changed(target))
+            act.update(_model(target), received, condition=unchanged(target))
 
 
 class transaction(TransactWrite):
@@ -218,7 +218,8 @@ def becoming(before: LedgerRow, after: LedgerRow) -> list[Any]:
     actions: list[Any] = [
         getattr(model, name).set(getattr(after, name)) for name in changed if name in _SUMS
     ] + [_blob(getattr(model, name), pack(getattr(after, name))) for name in changed if name in _TAGS]
-    # Whether the planner has to look at it again.
+    # Whether the planner has to look at it again: a fold that came in between may have another opinion, so
+    # none of this is written but on `unchanged`.
     marker = model.unbilled.set(after.holder) if after.needs_work else model.unbilled.remove()
     return [*actions, marker, model.changes.add(1)]
 
@@ -239,11 +240,6 @@ _TAGS = ("received_tags", "spent_tags")
 def _is(attribute: Any, value: int) -> Any:
     """An attribute that was never written counts as 0."""
     return attribute == value if value else (attribute == 0) | attribute.does_not_exist()
-
-
-def as_often_changed(row: LedgerRow) -> Any:
-    """True in DynamoDB while nobody but the fold has written a ledger row since it was read."""
-    return _is(LedgerRowModel.changes, row.changes)
 
 
 def _blob(attribute: Any, packed: bytes | None) -> Any:

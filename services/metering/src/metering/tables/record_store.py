@@ -14,7 +14,6 @@ from metering.ledger import LedgerRow
 from metering.records import Decision, Identity, MeteringRecord, Outcome, Resolution, Send, Source
 from metering.tables.ledger_store import (
     Overtaken,
-    as_often_changed,
     becoming,
     row_key,
     rows_of,
@@ -175,7 +174,7 @@ class RecordStore:
                     act.update(
                         LedgerRowModel(row.holder, row_key(row)),
                         becoming(row, after),
-                        condition=as_often_changed(row),
+                        condition=unchanged(row),
                     )
         except Overtaken:
             return False
