@@ -34,6 +34,7 @@ AT_THE_EDGE_OF = {
         "paper",
         "planner",
         "record_desk",
+        "run_now",
         "sender",
         "statements",
         "usage_log",

@@ -25,6 +25,7 @@ EXAMPLES = {
     "product_code": "74azexampleendpoints00000",
     "provider": "oidc",
     "metering_record_id": "sub_akqbclolnbr5rol2aljugptsbj.gpu_hours.2026-11-22T10",
+    "metering_run_id": "run_2fzk5j3w7v6c4b2a5d7e3f6g4h",
     "reconciliation_id": "rec_2fzk5j3w7v6c4b2a5d7e3f6g4h",
     "endpoint_id": "whe_2fzk5j3w7v6c4b2a5d7e3f6g4h",
     "delivery_id": "whd_3f6g4h2fzk5j3w7v6c4b2a5d7e",

@@ -77,6 +77,7 @@ AN_HOUR = "2026-11-22T10"
 A_METERING_RECORD = f"sub_akqbclolnbr5rol2aljugptsbj.gpu_hours.{AN_HOUR}"
 A_REGISTRATION = "reg_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_RECONCILIATION = "rec_2fzk5j3w7v6c4b2a5d7e3f6g4h"
+A_METERING_RUN = "run_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_NOTIFICATION = "b1f5e1f4-0000-4000-8000-000000000002"
 AN_AGREEMENT = "agmt-EXAMPLE"
 AN_ACCOUNT = "444455556666"
@@ -102,6 +103,7 @@ KNOWN = {
     "replay_id": A_WEBHOOK_REPLAY,
     "subscription_id": A_SUBSCRIPTION,
     "metering_record_id": A_METERING_RECORD,
+    "metering_run_id": A_METERING_RUN,
 }
 TAKES_FIELDS = {"register_customer", "connect_customer"}
 TOKENS = {"registration_token", "x-amzn-marketplace-token"}
@@ -154,6 +156,7 @@ class World:
     secrets: dict[str, str] = field(default_factory=dict)
     """Of each registration that this world has made, its session's."""
     reconciliation_id: str = ""
+    metering_run_id: str = ""
     told_by_us: set[str] = field(default_factory=set)
     """The ids of the news that these tests put on the queue."""
     webhook_secret: str = ""
@@ -203,6 +206,7 @@ class World:
         self._until("a bill", lambda: all(self._billed(buyer) == 1 for buyer in (self.legacy, self.licensed)))
         self._use("2026-11-22T11:05:00Z")
         self._leave_open(leavers[3])
+        self._run_metering()
 
         for buyer in (leavers[0], leavers[2]):
             self._act(buyer, "cancel")
@@ -462,6 +466,13 @@ class World:
         decision = {"decision": "write_off", "reason": "The buyer was suspended."}
         path = f"/v1/metering-records/{self.decided_record}/resolution"
         self.ask("metering", "PUT", path, decision)
+
+    def _run_metering(self) -> None:
+        """Somebody asks for a run, and a worker runs it."""
+        asked = self.ask("metering", "POST", "/v1/metering-runs", {"mode": "send"})
+        self.metering_run_id = asked["metering_run_id"]
+        path = f"/v1/metering-runs/{self.metering_run_id}"
+        self._until("a run", lambda: self.ask("metering", "GET", path)["state"] == "finished")
 
     def _records(self, query: str) -> list[dict[str, Any]]:
         return list(self.ask("metering", "GET", f"/v1/metering-records?{query}")["items"])
@@ -730,6 +741,7 @@ class World:
             A_RECONCILIATION: self.reconciliation_id,
             A_NOTIFICATION: notification,
             A_METERING_RECORD: metering_record,
+            A_METERING_RUN: self.metering_run_id,
             A_DEAD_LETTER: self.dead_letter,
         }
 

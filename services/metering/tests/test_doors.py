@@ -13,8 +13,10 @@ from wire import Wire, dynamodb_refuses
 
 from chassis.auth import KeyRing
 from metering.app import build_web
+from metering.run_now import RequestedRuns
 from metering.settings import Settings
 from metering.tables.models import MeteringKey, SegmentRow
+from metering.tables.run_store import RunStore
 
 EVENTS = "/v1/usage-events"
 
@@ -625,5 +627,28 @@ def test_a_dry_run_says_what_would_be_sent_and_why_not_the_rest(
     assert not found["more"]
     assert [one["becomes"] for one in look(subscription_id=sub).json()["rest"]] == ["waits"]
     assert house.aws.requests == []
-    assert slug(look(mode="send")) == (400, "invalid-request")
+    assert slug(look(mode="perhaps")) == (400, "invalid-request")
     assert slug(look("usage:read")) == (403, "forbidden")
+
+
+def test_a_run_is_asked_for_and_a_worker_tells_what_came_of_it(
+    house: House, client: Any, keys: dict[str, dict[str, str]]
+) -> None:
+    sub = house.buy()
+    house.use(sub, "2")
+    house.clock.advance(hours=1, minutes=5)
+    wish = {"mode": "send", "subscription_id": sub}
+    answer = client.post("/v1/metering-runs", json=wish, headers=keys["operator"])
+    assert answer.status_code == 202
+    path = f"/v1/metering-runs/{answer.json()['metering_run_id']}"
+    assert client.get(path, headers=keys["operator"]).json() == answer.json()
+    assert answer.json()["state"] == "waiting"
+    assert house.aws.requests == []
+    RequestedRuns(RunStore(), house.new_cycle(), house.clock).take_all()
+    run = client.get(path, headers=keys["operator"]).json()
+    assert (run["state"], run["subscription_id"], run["due"]) == ("finished", sub, 0)
+    assert run["outcomes"] == [{"outcome": "billed", "records": 1}]
+    assert house.billed(sub) == "2"
+    assert slug(client.get(path, headers=keys["usage:read"])) == (403, "forbidden")
+    nobodys = "/v1/metering-runs/run_" + "a" * 26
+    assert slug(client.get(nobodys, headers=keys["operator"])) == (404, "not-found")

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from house import CONSUMPTION, LEGACY, OLDEST, House, at
+from house import CONSUMPTION, LEGACY, OLDEST, ZEROS, House, at
 from shelf_marketplace import Fault, Refused
 
 from metering import tables
@@ -121,3 +121,15 @@ def test_what_is_due_is_named(house: House, dry_run: DryRun) -> None:
     house.run()
     assert {record.subscription_id for record in dry_run.look().due} == {sub, other}
     assert [record.subscription_id for record in dry_run.look(sub).due] == [sub]
+
+
+def test_of_one_subscription_it_names_no_other(house: House, dry_run: DryRun) -> None:
+    """Nor an hour without usage of another that AWS is about to close."""
+    wanted, other = house.buy(), house.buy()
+    idle = house.buy(ZEROS, since=at("22T10:00"))
+    house.report(house.event(wanted, "1"), house.event(other, "2"))
+    house.clock.advance(hours=23, minutes=50)
+    house.cycle.fold_open_hours()
+    assert {one.subscription_id for one in dry_run.look().frozen} == {wanted, other, idle}
+    found = dry_run.look(wanted)
+    assert ({one.subscription_id for one in found.frozen}, found.rest) == ({wanted}, [])

@@ -64,6 +64,12 @@ class QueueOnAShelf:
         self.buried.append(message.body)
 
 
+class NobodyAsks:
+    """No run is asked for."""
+
+    def take_all(self, stop: object) -> None: ...
+
+
 class Counter:
     """A cycle that only counts, and ends after so many."""
 
@@ -82,7 +88,7 @@ def test_a_signal_wakes_the_cycle_before_its_beat() -> None:
     good, bad = json.dumps(SIGNAL), "not a signal"
     queue = QueueOnAShelf([bad, good], signals_end)
     cycle = Counter(2, stop)
-    both = loops(cycle, queue, pause_seconds=86_400)  # type: ignore[arg-type]
+    both = loops(cycle, NobodyAsks(), queue, pause_seconds=86_400)  # type: ignore[arg-type]
     thread = threading.Thread(target=both["cycle"], args=(stop,), daemon=True)
     thread.start()
     both["signals"](signals_end)
@@ -112,5 +118,5 @@ def test_an_ending_subscription_is_sealed_by_the_cycle_that_its_signal_woke(hous
             house.run()
             stop.set()
 
-    loops(Once(), QueueOnAShelf([], stop), pause_seconds=1)["cycle"](stop)  # type: ignore[arg-type]
+    loops(Once(), NobodyAsks(), QueueOnAShelf([], stop), pause_seconds=1)["cycle"](stop)  # type: ignore[arg-type]
     assert house.billed(sub) == "2"

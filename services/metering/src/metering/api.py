@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import flask
 
-from chassis.problems import Problem
+from chassis.problems import NotFound, Problem
 from chassis.tables import decode_cursor, encode_cursor, foreign_cursor
 from chassis.times import rfc3339
 from chassis.web import caller, json_answer, parts
@@ -20,6 +20,7 @@ from metering.schemas import (
     HourOfUsageSchema,
     LoggedEventSchema,
     MeteringRecordSchema,
+    MeteringRunSchema,
     PlannedRecordSchema,
     RefusalSchema,
     SendSchema,
@@ -119,7 +120,11 @@ def resolve_metering_record(metering_record_id: str, body: dict[str, Any]) -> An
 
 
 def start_metering_run(body: dict[str, Any]) -> Any:
-    found = _metering().dry_run.look(body.get("subscription_id"))
+    subscription_id = body.get("subscription_id")
+    if body["mode"] == "send":
+        run = _metering().runs.ask(subscription_id, caller().name, _metering().clock.now())
+        return json_answer(MeteringRunSchema().dump(run), 202)
+    found = _metering().dry_run.look(subscription_id)
     named = (found.frozen, found.due, found.rest)
     return json_answer(
         {
@@ -130,6 +135,13 @@ def start_metering_run(body: dict[str, Any]) -> Any:
             "more": any(len(one) > MOST_NAMED for one in named),
         }
     )
+
+
+def get_metering_run(metering_run_id: str) -> Any:
+    run = _metering().runs.run(metering_run_id)
+    if run is None:
+        raise NotFound("There is no metering run of this id.")
+    return json_answer(MeteringRunSchema().dump(run))
 
 
 def get_balance(subscription_id: str, dimension: str | None = None) -> Any:

@@ -28,6 +28,7 @@ from metering.marketplace import Marketplace
 from metering.pace import SharedPace
 from metering.planner import Planner
 from metering.record_desk import RecordDesk
+from metering.run_now import RequestedRuns
 from metering.sender import Sender
 from metering.settings import Settings
 from metering.statements import Statements
@@ -36,6 +37,7 @@ from metering.tables.ledger_store import LedgerStore
 from metering.tables.models import LedgerRowModel, MeteringKey, SegmentRow, SubscriptionRow
 from metering.tables.published import Published
 from metering.tables.record_store import RecordStore
+from metering.tables.run_store import RunStore
 from metering.usage_log import UsageLog
 from metering.usage_queue import usage_loop
 from metering.worker import loops
@@ -51,6 +53,7 @@ class Metering:
     records: RecordStore
     record_desk: RecordDesk
     dry_run: DryRun
+    runs: RunStore
     clock: Clock
 
 
@@ -103,7 +106,9 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
         contract=contract_file(settings),
         settings=settings,
         keys=KeyRing(MeteringKey),
-        parts=Metering(intake, statements, books.ledger, books.records, record_desk, dry_run, clock),
+        parts=Metering(
+            intake, statements, books.ledger, books.records, record_desk, dry_run, RunStore(), clock
+        ),
         readiness=_readiness(clock),
     )
 
@@ -149,6 +154,7 @@ def work(settings: Settings) -> None:
     """Run the worker until it is told to stop."""
     clock = clock_for(settings)
     cycle = build_cycle(settings, clock)
+    requested = RequestedRuns(RunStore(), cycle, clock)
     sqs = aws.client(settings, "sqs")
     signals = Queue(sqs, settings.metering_signals_queue)
     usage_events = Queue(sqs, settings.usage_events_queue)
@@ -156,7 +162,7 @@ def work(settings: Settings) -> None:
     run_worker(
         "metering-worker",
         settings,
-        loops(cycle, signals, settings.cycle_seconds)
+        loops(cycle, requested, signals, settings.cycle_seconds)
         | usage_loop(intake, usage_events)
         | audit_loop(build_auditor(settings, clock), clock, timedelta(minutes=settings.audit_every_minutes)),
         _readiness(clock) | {"signals queue": signals.ask, "usage events queue": usage_events.ask},
@@ -164,7 +170,7 @@ def work(settings: Settings) -> None:
 
 
 def submit(settings: Settings, stop: Stop = never) -> list[str]:
-    """Run one metering cycle: for cron, or as an AWS Lambda function.
+    """Run one metering cycle, and what a person asked for: for cron, or as an AWS Lambda function.
 
     Args:
         settings: the settings.
@@ -176,7 +182,10 @@ def submit(settings: Settings, stop: Stop = never) -> list[str]:
     Raises:
         ExceptionGroup: the failures, after everything was tried.
     """
-    return build_cycle(settings, clock_for(settings)).run(stop)
+    clock = clock_for(settings)
+    cycle = build_cycle(settings, clock)
+    RequestedRuns(RunStore(), cycle, clock).take_all(stop)
+    return cycle.run(stop)
 
 
 def key_ring(settings: Settings) -> KeyRing:

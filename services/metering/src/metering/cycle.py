@@ -10,8 +10,9 @@ Any number of workers may run it at the same time, and any of them may be killed
 """
 
 import time
+from collections import Counter
 from collections.abc import Collection
-from datetime import datetime
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -20,11 +21,29 @@ from metering import measures
 from metering.each import Stop, never, try_each
 from metering.fold import fold
 from metering.planner import Planner
+from metering.records import Outcome
 from metering.sender import Sender
 from metering.tables.ledger_store import LedgerStore
 from metering.usage_log import UsageLog
 
 log = structlog.get_logger()
+
+
+@dataclass
+class Round:
+    """What came of one round.
+
+    Attributes:
+        settled: how many records got which outcome.
+        due: how many AWS has not answered for; None where they could not even be listed.
+        left: what the next round has to do although nothing failed, in sentences.
+        failures: what failed; the rest was done.
+    """
+
+    settled: Counter[Outcome] = field(default_factory=Counter)
+    due: int | None = None
+    left: list[str] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
 
 
 class MeteringCycle:
@@ -60,37 +79,52 @@ class MeteringCycle:
         Raises:
             ExceptionGroup: the failures, after everything was tried.
         """
+        done = self.go_round(stop)
+        if done.failures:
+            raise ExceptionGroup("The metering cycle could not do everything.", done.failures)
+        if not stop():
+            measures.LAST_CYCLE.set(time.time())
+        return done.left
+
+    def go_round(self, stop: Stop = never, subscription_id: str | None = None) -> Round:
+        """The same, as a value.
+
+        Args:
+            stop: see there.
+            subscription_id: plan and send for this one only; the hours are folded for all. That says nothing
+                of how the whole is, so the metrics of the steps stay as they are.
+        """
         # The moment before the fold: what was accepted until then is in it. So no hour is sealed on half.
         now = self._clock.now()
-        failures: list[Exception] = []
+        done = Round()
         try:
             not_folded = self.fold_open_hours(stop)
-            failures += not_folded.values()
+            done.failures += not_folded.values()
             if not (not_folded or stop()):
                 measures.step_done("fold")
             if not stop():
-                not_planned = self.plan_unbilled(now, not_folded, stop)
-                failures += not_planned
-                if not (not_planned or stop()):
+                not_planned = self._planner.plan(now, not_folded, stop, subscription_id)
+                done.failures += not_planned
+                if not (not_planned or stop() or subscription_id):
                     measures.step_done("plan")
         except Exception as error:
             # Not even the list of what is to do could be read. What was frozen must go out all the same.
             log.exception("The metering cycle cannot fold or plan; what is due is sent.")
-            failures.append(error)
+            done.failures.append(error)
         try:
-            not_sent = self._sender.send_due(stop)
-            failures += not_sent
-            if not (not_sent or self._sender.left or stop()):
+            not_sent = self._sender.send_due(stop, subscription_id)
+            done.failures += not_sent
+            if not (not_sent or self._sender.left or stop() or subscription_id):
                 measures.step_done("send")
+            done.left += self._sender.left
+            done.settled += self._sender.settled
+            done.due = self._sender.due
         except Exception as error:
             log.exception("The metering cycle cannot list what is due.")
-            failures.append(error)
-        if failures:
-            raise ExceptionGroup("The metering cycle could not do everything.", failures)
+            done.failures.append(error)
         if stop():
-            return [*self._sender.left, "The cycle was told to stop; the next one goes on from there."]
-        measures.LAST_CYCLE.set(time.time())
-        return self._sender.left
+            done.left.append("The cycle was told to stop; the next one goes on from there.")
+        return done
 
     def fold_open_hours(self, stop: Stop = never) -> dict[str, Exception]:
         """Fold each open hour that has new segments, and book what was found. Returns what failed."""
@@ -100,11 +134,9 @@ class MeteringCycle:
             for failure in try_each([hour], self._fold_hour, stop=stop)
         }
 
-    def plan_unbilled(
-        self, now: datetime | None = None, not_folded: Collection[str] = (), stop: Stop = never
-    ) -> list[Exception]:
-        """See `Planner.plan`; at the present moment where none is given."""
-        return self._planner.plan(now or self._clock.now(), not_folded, stop)
+    def plan_unbilled(self, not_folded: Collection[str] = ()) -> list[Exception]:
+        """See `Planner.plan`; at the present moment."""
+        return self._planner.plan(self._clock.now(), not_folded)
 
     def _fold_hour(self, hour: str) -> None:
         gets_no_more = self._usage_log.gets_no_more(hour)

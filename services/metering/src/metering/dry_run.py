@@ -89,18 +89,22 @@ class DryRun:
             subscription_id: of this one only; usage that names a customer counts once it is moved.
         """
         now = self._clock.now()
-        ledger = PaperLedger(self._ledger, None if subscription_id is None else {subscription_id})
+        ledger = PaperLedger(self._ledger)
         records = PaperRecords(self._records, ledger)
         planner = Planner(ledger, records, self._published, self._catalogue, self._limits, say=_Silence())
-        failures = planner.plan(now)
+        failures = planner.plan(now, subscription_id=subscription_id)
         if failures:
             raise failures[0]
         due = self._records.due()
+        left = ledger.left()
         return Foresight(
             now,
             records.frozen,
             [one for one in due if subscription_id in (None, one.subscription_id)],
-            [*_decided(ledger), *(self._left(row, now) for row in ledger.left())],
+            [
+                *_decided(ledger),
+                *(self._left(row, now) for row in left if subscription_id in (None, row.holder)),
+            ],
         )
 
     def _left(self, row: LedgerRow, now: datetime) -> Fate:

@@ -1,6 +1,6 @@
 """Books on paper: what a metering cycle would write, and nobody reads but who asked what it would be."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from metering.corrections import Netting
@@ -19,11 +19,9 @@ class PaperLedger:
 
     Args:
         ledger: the real one; it is only read.
-        of: the holders to look at; all of them when None.
     """
 
     ledger: LedgerStore
-    of: Collection[str] | None = None
     rows: dict[Key, LedgerRow] = field(default_factory=dict)
     used: dict[tuple[str, str, str], Allowance] = field(default_factory=dict)
     nettings: list[Netting] = field(default_factory=list)
@@ -33,9 +31,7 @@ class PaperLedger:
 
     def unbilled(self) -> dict[tuple[str, str], list[LedgerRow]]:
         """See LedgerStore."""
-        found = {
-            key: rows for key, rows in self.ledger.unbilled().items() if self.of is None or key[0] in self.of
-        }
+        found = self.ledger.unbilled()
         for rows in found.values():
             for row in rows:
                 self._put(row)

@@ -57,13 +57,20 @@ class Planner:
         self._roll = Roll(published.every_subscription)
         self._zeros = ZeroPlanner(records, published, self._roll, catalogue, limits, say)
 
-    def plan(self, now: datetime, not_folded: Collection[str] = (), stop: Stop = never) -> list[Exception]:
+    def plan(
+        self,
+        now: datetime,
+        not_folded: Collection[str] = (),
+        stop: Stop = never,
+        subscription_id: str | None = None,
+    ) -> list[Exception]:
         """Freeze a metering record for all that can be billed, and write off what never will be.
 
         Args:
             now: a moment no later than the start of the last fold.
             not_folded: hours whose fold failed: what the ledger says of them may be old, so they wait.
             stop: see there.
+            subscription_id: of this one only; usage that names a customer waits until that is moved.
 
         Returns:
             what failed. Who was overtaken by another worker did not fail: the next cycle looks again.
@@ -73,7 +80,7 @@ class Planner:
         unbilled = self._ledger.unbilled()
         for (holder, _), found in unbilled.items():
             rows = [row for row in found if row.hour not in not_folded]
-            if not rows:
+            if not rows or subscription_id not in (None, holder):
                 continue
             if usage := customers_usage(holder):
                 of_customers.append((usage, rows))
@@ -89,7 +96,7 @@ class Planner:
             for key, rows in unbilled.items()
             if (hours := [row.hour for row in rows if row.unbilled > 0])
         }
-        return failures + self._zeros.plan(since, set(not_folded), now, stop)
+        return failures + self._zeros.plan(since, set(not_folded), now, stop, subscription_id)
 
     def _move(self, usage: CustomersUsage, rows: list[LedgerRow]) -> None:
         """Give a customer's usage to the subscription that it is for, hour by hour; the next cycle plans

@@ -125,6 +125,22 @@ class FateSchema(Schema):
         }
 
 
+class MeteringRunSchema(Schema):
+    metering_run_id = fields.String()
+    subscription_id = fields.String()
+    state = fields.String()
+    requested_at = Moment()
+    requested_by = fields.String()
+    started_at = Moment()
+    finished_at = Moment()
+    outcomes = fields.Function(
+        lambda run: [{"outcome": name, "records": count} for name, count in sorted(run.outcomes.items())]
+    )
+    due = fields.Integer()
+    left = fields.List(fields.String())
+    failures = fields.List(fields.String())
+
+
 class BalanceSchema(Schema):
     accepted = Quantity()
     open = Quantity()

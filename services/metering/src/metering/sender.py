@@ -1,5 +1,6 @@
 """Sends what is due to AWS and writes what became of it, after each call. Only ever the frozen record."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -78,20 +79,28 @@ class Sender:
         self._pace = pace
         self._stopped_products: set[Listing] = set()
         self.left: list[str] = []
+        self.settled: Counter[Outcome] = Counter()
+        self.due = 0
 
-    def send_due(self, stop: Stop = never) -> list[Exception]:
+    def send_due(self, stop: Stop = never, subscription_id: str | None = None) -> list[Exception]:
         """Hand every due record to AWS, the most urgent first; write what became of it after each call.
 
         Args:
             stop: see there.
+            subscription_id: those of this one only.
 
         Returns:
-            what failed. Where AWS only asks us to try again, `left` says so.
+            what failed. Where AWS only asks us to try again, `left` says so; `settled` counts the outcomes,
+            and `due` what AWS has not answered for.
         """
         self.left = []
+        self.settled = Counter()
+        self.due = 0
         now = self._clock.now()
         due = self._records.due()
         measures.DUE.set(len(due))
+        due = [record for record in due if subscription_id in (None, record.subscription_id)]
+        self.due = len(due)
         open_at_aws: list[MeteringRecord] = []
         too_late: list[MeteringRecord] = []
         for record in due:
@@ -130,7 +139,7 @@ class Sender:
             log.warning("AWS cannot now; the next cycle tries again.", error=str(paused))
             self.left.append(f"AWS cannot now ({paused}); the next cycle tries again.")
             return [*failures, *stopped_products.values()]
-        if stop():
+        if stop() or subscription_id:
             return [*failures, *stopped_products.values()]
         measures.SENDER_STOPPED.set(0)
         for listing in self._stopped_products - stopped_products.keys():
@@ -243,6 +252,8 @@ class Sender:
         if not settled:
             return
         measures.SETTLED.labels(outcome.value).inc()
+        self.settled[outcome] += 1
+        self.due -= 1
         say = log.info if outcome is Outcome.BILLED else log.warning
         say(
             "A metering record is settled.",

@@ -8,11 +8,14 @@ import structlog
 from chassis.queues import Message, Queue, Unreadable, consume
 from chassis.worker import Loop
 from metering.cycle import MeteringCycle
+from metering.run_now import RequestedRuns
 
 log = structlog.get_logger()
 
 
-def loops(cycle: MeteringCycle, signals: Queue, pause_seconds: float) -> dict[str, Loop]:
+def loops(
+    cycle: MeteringCycle, requested: RequestedRuns, signals: Queue, pause_seconds: float
+) -> dict[str, Loop]:
     """The worker's two loops.
 
     A signal only says "look now": it wakes the cycle, so that a final hour goes out at once. A signal that is
@@ -20,6 +23,7 @@ def loops(cycle: MeteringCycle, signals: Queue, pause_seconds: float) -> dict[st
 
     Args:
         cycle: the metering cycle.
+        requested: the runs that a person asked for; a beat begins with them.
         signals: the queue on which notifications says that a subscription has changed.
         pause_seconds: the beat, in real seconds.
     """
@@ -35,6 +39,7 @@ def loops(cycle: MeteringCycle, signals: Queue, pause_seconds: float) -> dict[st
     def run_cycles(stop: threading.Event) -> None:
         while not stop.is_set():
             wake.clear()
+            requested.take_all(stop.is_set)
             cycle.run()
             _wait(wake, stop, pause_seconds)
 

@@ -59,6 +59,7 @@ class ZeroPlanner:
         not_folded: set[str],
         now: datetime,
         stop: Stop,
+        subscription_id: str | None = None,
     ) -> list[Exception]:
         """Freeze what is due. Killed at any instant: the next cycle looks again.
 
@@ -67,6 +68,7 @@ class ZeroPlanner:
             not_folded: hours whose fold failed: nobody knows what they hold.
             now: as the planner's.
             stop: see there.
+            subscription_id: of this one only.
 
         Returns:
             what failed.
@@ -81,7 +83,9 @@ class ZeroPlanner:
         def tell(known: Subscription) -> None:
             self._tell(known, [hour for hour in hours if hour not in not_folded], could_fill, now)
 
-        return try_each(self._roll.subscriptions(now), tell, stop=stop)
+        subscribed = self._roll.subscriptions(now)
+        wanted = [one for one in subscribed if subscription_id in (None, one.subscription_id)]
+        return try_each(wanted, tell, stop=stop)
 
     def _tell(
         self, known: Subscription, hours: list[str], could_fill: Mapping[tuple[str, str], str], now: datetime

@@ -10,6 +10,7 @@ from metering.tables.models import (
     LedgerRowModel,
     MeteringKey,
     RecordRow,
+    RunRow,
     SegmentRow,
     SubscriptionRow,
 )
@@ -21,6 +22,7 @@ OWN: list[type[Model]] = [
     AllowanceRow,
     RecordRow,
     CallRateRow,
+    RunRow,
     MeteringKey,
 ]
 READ: list[type[Model]] = [SubscriptionRow, CustomerRow]

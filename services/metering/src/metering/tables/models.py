@@ -9,6 +9,7 @@ from pynamodb.attributes import (
     ListAttribute,
     MapAttribute,
     NumberAttribute,
+    TTLAttribute,
     UnicodeAttribute,
 )
 from pynamodb.exceptions import PynamoDBException
@@ -185,6 +186,28 @@ class CallRateRow(Model):
     second = UnicodeAttribute(hash_key=True)
     calls = NumberAttribute()
     delete_after = NumberAttribute()
+
+
+class RunRow(Model):
+    """A metering run that a person asked for. `taken_until` is how long the worker that took it has it for
+    itself; DynamoDB's TTL removes the row by `forget_at`."""
+
+    class Meta:
+        table_name = "metering-runs"
+
+    metering_run_id = UnicodeAttribute(hash_key=True)
+    requested_at = TimeAttribute()
+    requested_by = UnicodeAttribute()
+    subscription_id = UnicodeAttribute(null=True)
+    state = UnicodeAttribute()
+    taken_until = TimeAttribute(null=True)
+    started_at = TimeAttribute(null=True)
+    finished_at = TimeAttribute(null=True)
+    outcomes = JSONAttribute(null=True)
+    due = NumberAttribute(null=True)
+    left = JSONAttribute(null=True)
+    failures = JSONAttribute(null=True)
+    forget_at = TTLAttribute()
 
 
 class MeteringKey(ApiKey):
