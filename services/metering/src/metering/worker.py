@@ -40,7 +40,7 @@ def loops(
         while not stop.is_set():
             wake.clear()
             requested.take_all(stop.is_set)
-            cycle.run()
+            cycle.run(stop.is_set)
             _wait(wake, stop, pause_seconds)
 
     return {"signals": lambda stop: consume(signals, on_signal, stop), "cycle": run_cycles}
