@@ -28,6 +28,7 @@ AT_THE_EDGE_OF = {
         "auditor",
         "cycle",
         "dry_run",
+        "held_usage",
         "intake",
         "measures",
         "pace",

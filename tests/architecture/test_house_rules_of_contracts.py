@@ -25,7 +25,7 @@ JSON_TAKERS = [
 SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 KEBAB = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 HEADER = re.compile(r"(?:X-)?[A-Z][A-Za-z]*(?:-[A-Z][A-Za-z]*)*")
-NO_PLURAL = {"usage", "history"}  # words that have none
+NO_PLURAL = {"usage", "held-usage", "history"}  # words that have none
 
 # What a form of AWS or of a browser is called is not ours to choose.
 FORMS_OF_OTHERS = {"x-amzn-marketplace-token", "x-amzn-marketplace-offer-type"}

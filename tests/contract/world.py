@@ -71,6 +71,7 @@ PROCESS_ENVIRONMENT = {"simulator": {"SIMULATOR_START": START, "SIMULATOR_CALLS_
 # What the contracts' examples are called.
 A_SUBSCRIPTION = "sub_akqbclolnbr5rol2aljugptsbj"
 ANOTHER_SUBSCRIPTION = "sub_t6gpawywych34xbexcgv7drsaj"
+NEVER_HEARD_OF = "sub_" + "n" * 26
 A_CUSTOMER = "cus_5d7e3f6g4h2fzk5j3w7v6c4b2a"
 ONE_WHO_USES = "cus_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 AN_HOUR = "2026-11-22T10"
@@ -207,6 +208,7 @@ class World:
         self._use("2026-11-22T11:05:00Z")
         self._leave_open(leavers[3])
         self._run_metering()
+        self._hold_usage()
 
         for buyer in (leavers[0], leavers[2]):
             self._act(buyer, "cancel")
@@ -473,6 +475,20 @@ class World:
         self.metering_run_id = asked["metering_run_id"]
         path = f"/v1/metering-runs/{self.metering_run_id}"
         self._until("a run", lambda: self.ask("metering", "GET", path)["state"] == "finished")
+
+    def _hold_usage(self) -> None:
+        """Usage of a subscription that nobody has heard of is held; about some of it a person decides."""
+        unknown = Buyer({}, NEVER_HEARD_OF, "", "")
+        for minute in ("2026-11-22T09:55:00Z", "2026-11-22T10:30:00Z", "2026-11-22T11:05:00Z"):
+            self._use(minute, unknown)
+
+        def held() -> bool:
+            return len(self.ask("metering", "GET", "/v1/held-usage")["items"]) == 3
+
+        self._until("held usage", held)
+        wish = {"subscription_id": unknown.subscription_id, "decision": "write_off", "reason": "A test run."}
+        wish["last_hour"] = "2026-11-22T09:00:00Z"
+        self.ask("metering", "POST", "/v1/held-usage/decisions", wish)
 
     def _records(self, query: str) -> list[dict[str, Any]]:
         return list(self.ask("metering", "GET", f"/v1/metering-records?{query}")["items"])

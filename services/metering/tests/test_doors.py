@@ -652,3 +652,70 @@ def test_a_run_is_asked_for_and_a_worker_tells_what_came_of_it(
     assert slug(client.get(path, headers=keys["usage:read"])) == (403, "forbidden")
     nobodys = "/v1/metering-runs/run_" + "a" * 26
     assert slug(client.get(nobodys, headers=keys["operator"])) == (404, "not-found")
+
+
+def test_a_person_decides_about_held_usage(
+    house: House, client: Any, keys: dict[str, dict[str, str]]
+) -> None:
+    sub = house.buy()
+    customer = house.register(sub, house.buy())
+    house.report(house.customers_event(customer, "3"))
+    house.run()
+    whose = {"customer_id": customer, "product_code": CONCURRENT}
+    where = {"dimension": "gpu_hours", "hour": "2026-11-22T10:00:00.000000Z", "quantity": "3"}
+    item = whose | where | {"subscription_id": None, "reason": "several_subscriptions"}
+    assert client.get("/v1/held-usage", headers=keys["usage:read"]).json() == {
+        "items": [item],
+        "next_cursor": None,
+    }
+
+    def decide(scope: str = "operator", **body: Any) -> Any:
+        wish = {"decision": "give", "reason": "The buyer says so."} | body
+        return client.post("/v1/held-usage/decisions", json=wish, headers=keys[scope])
+
+    for body in (
+        whose,  # to whom?
+        whose | {"to_subscription_id": sub, "decision": "write_off"},
+        whose | {"to_subscription_id": sub, "subscription_id": sub},
+        {"customer_id": customer, "to_subscription_id": sub},
+        whose | {"to_subscription_id": sub, "first_hour": "0001-01-01T00:00:00+23:00"},
+        whose | {"to_subscription_id": sub, "first_hour": "ten o'clock"},
+    ):
+        assert slug(decide(**body)) == (400, "invalid-request"), body
+    assert slug(decide("usage:read", **whose, to_subscription_id=sub)) == (403, "forbidden")
+    stranger = house.buy()
+    assert decide(**whose, to_subscription_id=stranger).json() == {
+        "decided": [],
+        "left": [item | {"reason": "not_the_customers"}],
+        "more": False,
+    }
+    hour = {"first_hour": "2026-11-22T12:59:00+02:00", "last_hour": "2026-11-22T10:00:00Z"}
+    answer = decide(**whose, **hour, to_subscription_id=sub).json()
+    assert (answer["left"], answer["more"]) == ([], False)
+    (decided,) = answer["decided"]
+    assert decided.items() >= (whose | where).items()
+    assert (decided["held_because"], decided["to_subscription_id"], decided["reason"]) == (
+        "several_subscriptions",
+        sub,
+        "The buyer says so.",
+    )
+    kept = client.get("/v1/held-usage/decisions", headers=keys["usage:read"]).json()
+    assert kept == {"items": [decided], "next_cursor": None}
+    of_sub = client.get(f"/v1/held-usage/decisions?subscription_id={sub}", headers=keys["usage:read"])
+    assert of_sub.json()["items"] == []
+    assert client.get("/v1/held-usage", headers=keys["usage:read"]).json()["items"] == []
+
+
+def test_the_list_of_held_usage_pages(house: House, client: Any, keys: dict[str, dict[str, str]]) -> None:
+    for _ in range(3):
+        house.use(house.buy(known=False))
+    house.run()
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = client.get(f"/v1/held-usage?limit=2{cursor}", headers=keys["operator"]).json()
+        seen += [one["subscription_id"] for one in page["items"]]
+        cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+    assert seen == sorted(house.identities)
+    others = client.get(f"/v1/usage?limit=1&subscription_id={seen[0]}", headers=keys["operator"]).json()
+    foreign = client.get(f"/v1/held-usage?cursor={others['next_cursor']}", headers=keys["operator"])
+    assert slug(foreign)[0] == 400

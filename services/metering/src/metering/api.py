@@ -6,17 +6,21 @@ import flask
 
 from chassis.problems import NotFound, Problem
 from chassis.tables import decode_cursor, encode_cursor, foreign_cursor
-from chassis.times import rfc3339
+from chassis.times import parse_rfc3339, rfc3339
 from chassis.web import caller, json_answer, parts
 from metering.allocations import allocations
 from metering.balance import Balance
+from metering.held_decisions import HeldDecision, Wish
 from metering.holders import holder_of_customer
+from metering.hours import hour_of
 from metering.problems import names_errors
 from metering.records import Decision
 from metering.schemas import (
     AllocationSchema,
     BalanceSchema,
+    DecidedUsageSchema,
     FateSchema,
+    HeldUsageSchema,
     HourOfUsageSchema,
     LoggedEventSchema,
     MeteringRecordSchema,
@@ -74,6 +78,69 @@ def list_metering_records(
     records, last = _metering().records.page(subscription_id, outcome, limit, decode_cursor(cursor))
     return json_answer(
         {"items": MeteringRecordSchema(many=True).dump(records), "next_cursor": encode_cursor(last)}
+    )
+
+
+def list_held_usage(limit: int = 50, cursor: str | None = None) -> Any:
+    found, more = _metering().held_usage.page(_place_of(decode_cursor(cursor)), limit)
+    after = None
+    if more:
+        last, _ = found[-1]
+        after = {"holder": {"S": last.holder}, "dimension": {"S": last.dimension}, "hour": {"S": last.hour}}
+    return json_answer({"items": HeldUsageSchema(many=True).dump(found), "next_cursor": encode_cursor(after)})
+
+
+def _place_of(key: dict[str, Any] | None) -> tuple[str, str, str] | None:
+    if key is None:
+        return None
+    try:
+        return key["holder"]["S"], key["dimension"]["S"], key["hour"]["S"]
+    except KeyError:
+        raise foreign_cursor() from None
+
+
+def decide_held_usage(body: dict[str, Any]) -> Any:
+    result = _metering().held_usage.decide(
+        Wish(
+            holder=body.get("subscription_id")
+            or holder_of_customer(body["customer_id"], body["product_code"]),
+            decision=HeldDecision(body["decision"]),
+            reason=body["reason"],
+            by=caller().name,
+            dimension=body.get("dimension"),
+            first_hour=_hour_in(body, "first_hour"),
+            last_hour=_hour_in(body, "last_hour"),
+            to=body.get("to_subscription_id"),
+        )
+    )
+    return json_answer(
+        {
+            "decided": DecidedUsageSchema(many=True).dump(result.decided),
+            "left": HeldUsageSchema(many=True).dump(result.left),
+            "more": result.more,
+        }
+    )
+
+
+def _hour_in(body: dict[str, Any], name: str) -> str | None:
+    try:
+        return hour_of(parse_rfc3339(body[name])) if name in body else None
+    except ValueError:
+        raise Problem(
+            400,
+            "invalid-request",
+            "The request does not fit the contract.",
+            "1 place is wrong.",
+            errors=[{"in": "body", "path": f"/{name}", "reason": "not a moment of the years 1 to 9999"}],
+        ) from None
+
+
+def list_held_usage_decisions(
+    subscription_id: str | None = None, limit: int = 50, cursor: str | None = None
+) -> Any:
+    found, last = _metering().decisions.page(subscription_id, limit, decode_cursor(cursor))
+    return json_answer(
+        {"items": DecidedUsageSchema(many=True).dump(found), "next_cursor": encode_cursor(last)}
     )
 
 

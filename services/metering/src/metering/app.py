@@ -23,6 +23,7 @@ from metering.catalogue import Catalogue, read_catalogue
 from metering.cycle import MeteringCycle
 from metering.dry_run import DryRun
 from metering.each import Stop, never
+from metering.held_usage import HeldUsage
 from metering.intake import Intake
 from metering.marketplace import Marketplace
 from metering.pace import SharedPace
@@ -33,6 +34,7 @@ from metering.sender import Sender
 from metering.settings import Settings
 from metering.statements import Statements
 from metering.tables.call_rate import take as take_a_call
+from metering.tables.decision_store import DecisionStore
 from metering.tables.ledger_store import LedgerStore
 from metering.tables.models import LedgerRowModel, MeteringKey, SegmentRow, SubscriptionRow
 from metering.tables.published import Published
@@ -54,6 +56,8 @@ class Metering:
     record_desk: RecordDesk
     dry_run: DryRun
     runs: RunStore
+    held_usage: HeldUsage
+    decisions: DecisionStore
     clock: Clock
 
 
@@ -63,13 +67,14 @@ class Books:
 
     ledger: LedgerStore
     records: RecordStore
+    decisions: DecisionStore
     published: Published
 
 
 def build_books(settings: Settings) -> Books:
     """Bind the tables and open the books."""
     connection = bind([*tables.OWN, *tables.READ], settings)
-    return Books(LedgerStore(connection), RecordStore(connection), Published())
+    return Books(LedgerStore(connection), RecordStore(connection), DecisionStore(connection), Published())
 
 
 def build_usage_log(settings: Settings, clock: Clock) -> UsageLog:
@@ -107,7 +112,16 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
         settings=settings,
         keys=KeyRing(MeteringKey),
         parts=Metering(
-            intake, statements, books.ledger, books.records, record_desk, dry_run, RunStore(), clock
+            intake,
+            statements,
+            books.ledger,
+            books.records,
+            record_desk,
+            dry_run,
+            RunStore(),
+            HeldUsage(books.ledger, statements, books.decisions, books.published, clock),
+            books.decisions,
+            clock,
         ),
         readiness=_readiness(clock),
     )

@@ -108,21 +108,50 @@ class PlannedRecordSchema(Schema):
     sources = fields.List(fields.Nested(SourceSchema))
 
 
-class FateSchema(Schema):
+class OfRowSchema(Schema):
+    """Of something that has a ledger row."""
+
     dimension = fields.String(attribute="row.dimension")
     hour = Hour(attribute="row.hour")
-    quantity = Quantity()
-    becomes = fields.String()
     reason = fields.String()
 
     @post_dump(pass_original=True)
-    def name_the_holder(self, data: dict[str, Any], fate: Any, **_: Any) -> dict[str, Any]:
-        usage = customers_usage(fate.row.holder)
-        return data | {
-            "subscription_id": None if usage else fate.row.holder,
-            "customer_id": usage.customer_id if usage else None,
-            "product_code": usage.product_code if usage else None,
-        }
+    def name_the_holder(self, data: dict[str, Any], one: Any, **_: Any) -> dict[str, Any]:
+        return data | _names_of(one.row.holder)
+
+
+class FateSchema(OfRowSchema):
+    quantity = Quantity()
+    becomes = fields.String()
+
+
+class HeldUsageSchema(OfRowSchema):
+    quantity = Quantity(attribute="row.unbilled")
+
+
+class DecidedUsageSchema(Schema):
+    dimension = fields.String()
+    hour = Hour()
+    quantity = Quantity()
+    held_because = fields.String()
+    decision = fields.String()
+    to_subscription_id = fields.String(attribute="to")
+    reason = fields.String()
+    by = fields.String()
+    at = Moment()
+
+    @post_dump(pass_original=True)
+    def name_the_holder(self, data: dict[str, Any], decided: Any, **_: Any) -> dict[str, Any]:
+        return data | _names_of(decided.holder)
+
+
+def _names_of(holder: str) -> dict[str, str | None]:
+    usage = customers_usage(holder)
+    return {
+        "subscription_id": None if usage else holder,
+        "customer_id": usage.customer_id if usage else None,
+        "product_code": usage.product_code if usage else None,
+    }
 
 
 class MeteringRunSchema(Schema):

@@ -16,6 +16,8 @@ from metering.tables.published import Published
 from metering.tables.record_store import RecordStore
 
 Held = list[tuple[LedgerRow, str]]
+Rows = dict[str, list[LedgerRow]]
+Records = dict[str, list[MeteringRecord]]
 
 
 class Statements:
@@ -56,16 +58,30 @@ class Statements:
             struck = self._strike(holder, dimension)
         return struck
 
+    def held(self, holder: str, dimension: str | None = None) -> Held:
+        """What is held of a holder's usage that is in no record, each row with the reason."""
+        rows, records = self._read(holder, dimension)
+        held = self._held_of(holder)
+        return [one for name in rows for one in held(rows[name], records[name])]
+
     def _strike(self, holder: str, dimension: str | None) -> dict[str, Balance]:
-        records: dict[str, list[MeteringRecord]] = defaultdict(list)
-        rows: dict[str, list[LedgerRow]] = defaultdict(list)
+        rows, records = self._read(holder, dimension)
+        held = self._held_of(holder)
+        return {name: balance(rows[name], records[name], held(rows[name], records[name])) for name in rows}
+
+    def _read(self, holder: str, dimension: str | None) -> tuple[Rows, Records]:
+        """Its books, by dimension."""
+        records: Records = defaultdict(list)
+        rows: Rows = defaultdict(list)
         for record in self._records.records(holder, dimension):
             records[record.dimension].append(record)
         for row in self._ledger.rows(holder, dimension):
             rows[row.dimension].append(row)
+        return rows, records
+
+    def _held_of(self, holder: str) -> Callable[[list[LedgerRow], list[MeteringRecord]], Held]:
         usage = customers_usage(holder)
-        held = self._held_of_customer(usage) if usage else self._held_of_subscription(holder)
-        return {name: balance(rows[name], records[name], held(rows[name], records[name])) for name in rows}
+        return self._held_of_customer(usage) if usage else self._held_of_subscription(holder)
 
     def _held_of_subscription(self, holder: str) -> Callable[[list[LedgerRow], list[MeteringRecord]], Held]:
         subscription = self._published.subscription(holder)

@@ -2,7 +2,7 @@
 read."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pynamodb.connection import Connection
@@ -59,12 +59,16 @@ class LedgerStore:
     def unbilled(self) -> dict[tuple[str, str], list[LedgerRow]]:
         """All ledger rows that may hold something unbilled or corrections to be netted, by holder and
         dimension."""
-        keys = [(row.holder, row.usage_key) for row in LedgerRowModel.unbilled_rows.scan()]
+        keys = list(_unbilled())
         groups: dict[tuple[str, str], list[LedgerRow]] = defaultdict(list)
         for row in LedgerRowModel.batch_get(keys, consistent_read=True):
             entry = _ledger_row(row)
             groups[entry.holder, entry.dimension].append(entry)
         return groups
+
+    def unbilled_keys(self) -> set[tuple[str, str]]:
+        """The holders and dimensions of these, without reading the rows."""
+        return {(holder, usage_key.rsplit("#", 1)[0]) for holder, usage_key in _unbilled()}
 
     def rows(self, holder: str, dimension: str | None = None) -> list[LedgerRow]:
         """All rows of a holder, as they are now."""
@@ -195,6 +199,11 @@ def rows_of(holder: str, dimension: str, hours: Iterable[str]) -> dict[str, Ledg
     found = (_ledger_row(row) for row in LedgerRowModel.batch_get(keys, consistent_read=True))
     empty = {hour: LedgerRow(holder, dimension, hour) for hour in hours}
     return empty | {row.hour: row for row in found}
+
+
+def _unbilled() -> Iterator[tuple[str, str]]:
+    """The keys in the planner's index; it may lag."""
+    return ((row.holder, row.usage_key) for row in LedgerRowModel.unbilled_rows.scan())
 
 
 def row_key(row: LedgerRow) -> str:

@@ -176,6 +176,24 @@ class RecordRow(Model):
     due_records = DueRecords()
 
 
+class HeldDecisionRow(Model):
+    """What a person decided about held usage. `decision_key` is
+    `<dimension>#<hour>#<the ledger row's changes before it>`."""
+
+    class Meta:
+        table_name = "metering-held-decisions"
+
+    holder = UnicodeAttribute(hash_key=True)
+    decision_key = UnicodeAttribute(range_key=True)
+    quantity = NumberAttribute()
+    held_because = UnicodeAttribute()
+    decision = UnicodeAttribute()
+    to = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute()
+    by = UnicodeAttribute()
+    at = TimeAttribute()
+
+
 class CallRateRow(Model):
     """How many calls of AWS all workers have made in one second. `second` is `<region>#<seconds since 1970>`;
     DynamoDB's TTL removes the row by `delete_after`, in seconds too."""
