@@ -34,6 +34,8 @@ AT_THE_EDGE_OF = {
         "pace",
         "paper",
         "planner",
+        "reconciler",
+        "reconciliations",
         "record_desk",
         "run_now",
         "sender",

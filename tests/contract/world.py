@@ -78,6 +78,7 @@ AN_HOUR = "2026-11-22T10"
 A_METERING_RECORD = f"sub_akqbclolnbr5rol2aljugptsbj.gpu_hours.{AN_HOUR}"
 A_REGISTRATION = "reg_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_RECONCILIATION = "rec_2fzk5j3w7v6c4b2a5d7e3f6g4h"
+A_BILLING_RECONCILIATION = "rec_5d7e3f6g4h2fzk5j3w7v6c4b2a"
 A_METERING_RUN = "run_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_NOTIFICATION = "b1f5e1f4-0000-4000-8000-000000000002"
 AN_AGREEMENT = "agmt-EXAMPLE"
@@ -157,6 +158,9 @@ class World:
     secrets: dict[str, str] = field(default_factory=dict)
     """Of each registration that this world has made, its session's."""
     reconciliation_id: str = ""
+    """Of subscriptions with what AWS says."""
+    billing_reconciliation_id: str = ""
+    """Of metering's books with what AWS has counted."""
     metering_run_id: str = ""
     told_by_us: set[str] = field(default_factory=set)
     """The ids of the news that these tests put on the queue."""
@@ -227,6 +231,7 @@ class World:
         )
         self._tell_what_is_seldom()
         self._reconcile()
+        self._reconcile_billing()
         # In the order in which one follows from the other, so that what was settled stays so.
         self._until("all news to be taken", lambda: not self._news_on_queue())
         self._until("all questions to be answered", lambda: not self._questions_due())
@@ -312,6 +317,31 @@ class World:
         self.reconciliation_id = str(started["reconciliation_id"])
         path = f"/v1/reconciliations/{self.reconciliation_id}"
         self._until("a reconciliation", lambda: self.ask("notifications", "GET", path)["state"] == "finished")
+
+    def _reconcile_billing(self) -> None:
+        """A file of AWS's that has other quantities than our books, twice, so that each list has a next
+        page."""
+        licence = {"licenseArn": self.licensed.purchase["license_arn"], "dimension": METERED}
+        counted = [
+            {
+                "usageRecord": licence | {"timestamp": record["timestamp"], "quantityAsDecimal": "7"},
+                "status": "Success",
+            }
+            for record in self._records(f"subscription_id={self.licensed.subscription_id}&outcome=billed")
+        ]
+        call = {
+            "eventID": "of-the-contract-tests",
+            "eventTime": START,
+            "eventSource": "metering-marketplace.amazonaws.com",
+            "eventName": "BatchMeterUsage",
+            "awsRegion": REGION,
+            "requestParameters": {"usageRecords": [one["usageRecord"] for one in counted]},
+            "responseElements": {"results": counted},
+        }
+        for _ in range(2):
+            answer = self.ask("metering", "POST", "/v1/reconciliations", {"Records": [call]})
+        assert answer["reconciliation"]["counts"]["differences"] == len(counted) == 2
+        self.billing_reconciliation_id = str(answer["reconciliation"]["reconciliation_id"])
 
     def list_product(self, product_code: str) -> None:
         """List a product at the simulator that our catalogue does not know."""
@@ -755,6 +785,7 @@ class World:
             A_WEBHOOK_DELIVERY: delivery,
             A_WEBHOOK_REPLAY: self.webhook_replay,
             A_RECONCILIATION: self.reconciliation_id,
+            A_BILLING_RECONCILIATION: self.billing_reconciliation_id,
             A_NOTIFICATION: notification,
             A_METERING_RECORD: metering_record,
             A_METERING_RUN: self.metering_run_id,
@@ -797,6 +828,8 @@ def make_known(case: schemathesis.Case) -> None:
     for part in ("path_parameters", "query"):
         values = dict(getattr(case, part) or {})
         known = {name: KNOWN[name] for name in KNOWN.keys() & values.keys() if _hits(values[name])}
+        if "reconciliation_id" in known and operation_id(case).startswith("reconciliations."):
+            known["reconciliation_id"] = A_BILLING_RECONCILIATION
         if "replay_id" in known:
             known["endpoint_id"] = A_WEBHOOK_ENDPOINT  # a replay is found at its own endpoint only
         if known:

@@ -277,9 +277,13 @@ class House:
         """AWS's records for a buyer."""
         return [
             record
-            for record in self._simulator("GET", "/bill")["records"]
+            for record in self.aws_bill()
             if all(record[name] == value for name, value in buyer.identity.items())
         ]
+
+    def aws_bill(self) -> list[dict[str, Any]]:
+        """All of AWS's records."""
+        return list(self._simulator("GET", "/bill")["records"])
 
     def billed(self, buyer: Buyer) -> Decimal:
         return sum((Decimal(record["quantity"]) for record in self.bill(buyer)), Decimal(0))

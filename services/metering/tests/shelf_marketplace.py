@@ -85,6 +85,8 @@ class ShelfMarketplace:
     buyers: dict[str, Buyer] = field(default_factory=dict)
     slots: dict[tuple[str, str, str], tuple[Decimal, str]] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    trail: list[tuple[datetime, dict[str, Any], dict[str, Any] | str]] = field(default_factory=list)
+    """What CloudTrail has of each call that arrived: when, the request, the answer or the error's name."""
     faults: list[Fault] = field(default_factory=list)
     always: Fault | None = None
     poison: dict[str, str] = field(default_factory=dict)
@@ -130,10 +132,14 @@ class ShelfMarketplace:
             if fault.before:
                 raise fault.before
             answer = self._count(request, fault)
-            if fault.after:
+            if isinstance(fault.after, Refused):
                 raise fault.after
         except Refused as refused:
+            self.trail.append((self.clock.now(), request, refused.code))
             return _response(refused.status, {"__type": refused.code, "message": "As the test wishes."})
+        self.trail.append((self.clock.now(), request, answer))
+        if fault.after:
+            raise fault.after
         return _response(200, answer)
 
     def _count(self, request: dict[str, Any], fault: Fault) -> dict[str, Any]:

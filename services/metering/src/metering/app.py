@@ -28,6 +28,7 @@ from metering.intake import Intake
 from metering.marketplace import Marketplace
 from metering.pace import SharedPace
 from metering.planner import Planner
+from metering.reconciler import Reconciler
 from metering.record_desk import RecordDesk
 from metering.run_now import RequestedRuns
 from metering.sender import Sender
@@ -38,6 +39,7 @@ from metering.tables.decision_store import DecisionStore
 from metering.tables.ledger_store import LedgerStore
 from metering.tables.models import LedgerRowModel, MeteringKey, SegmentRow, SubscriptionRow
 from metering.tables.published import Published
+from metering.tables.reconciliation_store import ReconciliationStore
 from metering.tables.record_store import RecordStore
 from metering.tables.run_store import RunStore
 from metering.usage_log import UsageLog
@@ -58,6 +60,7 @@ class Metering:
     runs: RunStore
     held_usage: HeldUsage
     decisions: DecisionStore
+    reconciler: Reconciler
     clock: Clock
 
 
@@ -106,6 +109,15 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
     statements = Statements(books.ledger, books.records, books.published, catalogue, clock, settings.limits)
     dry_run = DryRun(books.ledger, books.records, books.published, catalogue, settings.limits, clock)
     record_desk = RecordDesk(books.records, build_usage_log(settings, clock))
+    reconciler = Reconciler(
+        books.records,
+        books.published,
+        record_desk,
+        ReconciliationStore(),
+        clock,
+        settings.marketplace_region,
+        settings.limits.window,
+    )
     return build_web_app(
         service="metering",
         contract=contract_file(settings),
@@ -121,6 +133,7 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
             RunStore(),
             HeldUsage(books.ledger, statements, books.decisions, books.published, clock),
             books.decisions,
+            reconciler,
             clock,
         ),
         readiness=_readiness(clock),

@@ -91,7 +91,7 @@ class RecordDesk:
                 return record
             if self._records.resolve(record, resolution):
                 log.warning(
-                    "A person has decided about a metering record.",
+                    "It is decided about a metering record that AWS's answer left open.",
                     metering_record_id=metering_record_id,
                     subscription_id=record.subscription_id,
                     outcome=record.outcome.value,

@@ -201,3 +201,47 @@ class RefusalSchema(Schema):
     @post_dump
     def leave_out_what_is_not_known(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         return {name: value for name, value in data.items() if value is not None}
+
+
+class SideSchema(Schema):
+    quantity = Quantity()
+    says = fields.String()
+    region = fields.String()
+    aws_metering_record_id = fields.String()
+    event_id = fields.String()
+
+
+class DifferenceSchema(Schema):
+    kind = fields.String()
+    sentence = fields.String()
+    settled = fields.String(attribute="settles")
+    metering_record_id = fields.String()
+    subscription_id = fields.String()
+    product_code = fields.String()
+    dimension = fields.String()
+    hour = Hour()
+    day = fields.Date()
+    ours = fields.Nested(SideSchema)
+    theirs = fields.Nested(SideSchema)
+    place = fields.String()
+
+
+class CountsSchema(Schema):
+    read = fields.Integer()
+    passed_over = fields.Integer()
+    compared = fields.Integer()
+    agreed = fields.Integer()
+    differences = fields.Integer()
+    settled_as_billed = fields.Integer()
+    settled_to_bill_again = fields.Integer()
+
+
+class ReconciliationSchema(Schema):
+    reconciliation_id = fields.String()
+    source = fields.String()
+    by = fields.String()
+    at = Moment()
+    finished_at = Moment()
+    complete_from = Moment()
+    complete_until = Moment()
+    counts = fields.Nested(CountsSchema)

@@ -12,5 +12,13 @@ def of_license(license_arn: str) -> str:
         license_arn: in any of AWS's spellings; only the last part counts, as AWS's own sources spell the rest
             differently.
     """
-    license_id = re.split("[:/]", license_arn)[-1]
-    return "sub_" + b32encode(sha256(license_id.encode()).digest()).decode().lower()[:26]
+    return _derive(re.split("[:/]", license_arn)[-1])
+
+
+def of_customer(product_code: str, customer_identifier: str) -> str:
+    """The id of a legacy product's subscription (same vectors)."""
+    return _derive(f"{product_code}/{customer_identifier}")
+
+
+def _derive(identity: str) -> str:
+    return "sub_" + b32encode(sha256(identity.encode()).digest()).decode().lower()[:26]

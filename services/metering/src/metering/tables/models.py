@@ -13,7 +13,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 from pynamodb.exceptions import PynamoDBException
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chassis.auth import ApiKey
@@ -192,6 +192,38 @@ class HeldDecisionRow(Model):
     reason = UnicodeAttribute()
     by = UnicodeAttribute()
     at = TimeAttribute()
+
+
+class ReconciliationsByTime(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """The reconciliations themselves, without their differences. A few a day at most."""
+
+    class Meta:
+        index_name = "by-time"
+        projection = AllProjection()
+
+    listed = UnicodeAttribute(hash_key=True)
+    at = TimeAttribute(range_key=True)
+
+
+class ReconciliationRow(Model):
+    """Reconciliations with AWS. Of each there is one `item` "reconciliation", and a `difference#<number>` for
+    each difference: JSON, as the API shows it."""
+
+    class Meta:
+        table_name = "metering-reconciliations"
+
+    reconciliation_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    source = UnicodeAttribute(null=True)
+    by = UnicodeAttribute(null=True)
+    at = TimeAttribute(null=True)
+    finished_at = TimeAttribute(null=True)
+    complete_from = TimeAttribute(null=True)
+    complete_until = TimeAttribute(null=True)
+    counts = JSONAttribute(null=True)
+    difference = JSONAttribute(null=True)
+    listed = UnicodeAttribute(null=True)
+    by_time = ReconciliationsByTime()
 
 
 class CallRateRow(Model):

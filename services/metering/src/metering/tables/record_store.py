@@ -1,7 +1,7 @@
 """Metering records in DynamoDB: frozen with their allocations, attempted, settled. The first outcome
 stands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -84,6 +84,15 @@ class RecordStore:
             return _record(RecordRow.get(subscription_id, f"{dimension}#{hour}", consistent_read=True))
         except DoesNotExist:
             return None
+
+    def at_slots(self, slots: Iterable[tuple[str, str, str]]) -> list[MeteringRecord]:
+        """The records in these slots (subscription, dimension, hour), as they are now."""
+        keys = [(subscription_id, f"{dimension}#{hour}") for subscription_id, dimension, hour in slots]
+        return [_record(row) for row in RecordRow.batch_get(keys, consistent_read=True)] if keys else []
+
+    def every(self) -> Iterator[MeteringRecord]:
+        """All records there are: a scan of the whole table."""
+        return (_record(row) for row in RecordRow.scan(consistent_read=True))
 
     def begin_attempt(self, record: MeteringRecord, now: datetime) -> Attempt | None:
         """Note, before AWS is called, that the record may reach it. None where it is settled already, or
