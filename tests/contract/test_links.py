@@ -123,6 +123,8 @@ class Walker:
         operation = operation_id(case)
         if operation == "create_registration" and isinstance(case.body, dict):
             case.body = case.body | {"registration_token": A_TOKEN}
+        if operation == "reconciliations.reconcile":
+            case.media_type, case.body = "application/json", self._world.file_of_aws
         if operation == "webhooks.create_endpoint":
             case.body = {"url": "https://hooks.seller.example/"}
         if operation == "webhooks.start_replay":
