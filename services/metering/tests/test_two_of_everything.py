@@ -261,6 +261,47 @@ def test_prior_art_11_a_doubt_that_another_worker_raised_is_not_cleared(house: H
     house.must_be_exact()
 
 
+@pytest.mark.parametrize("refusal", ["over", "refused"])
+def test_prior_art_11_who_is_refused_while_another_may_have_been_counted_leaves_it_in_doubt(
+    house: House, wire: Wire, refusal: str
+) -> None:
+    """The first stands still before its call; the second is counted and its answer lost; then AWS refuses the
+    first. Were that the outcome, a person would bill again what is billed."""
+    sub = house.buy()
+    house.use(sub, "3")
+    house.clock.advance(hours=2)
+
+    def counted_and_refused_from_then_on() -> None:
+        house.new_cycle().run()
+        if refusal == "over":
+            house.aws.buyers[house.identities[sub]].until = house.clock.now()
+        else:
+            house.aws.poison[house.identities[sub]] = "InvalidLicenseException"
+
+    house.aws.next_calls(Fault(after=LOST))
+    _once_before(wire, "BatchMeterUsage", counted_and_refused_from_then_on)
+    house.run()
+    assert house.billed(sub) == "3"
+    assert house.outcomes(sub) == ["planned"]
+    house.run()
+    assert house.outcomes(sub) == ["unknown"]
+    house.must_be_exact()
+
+
+def test_prior_art_11_a_duplicate_of_what_another_sent_says_so(house: House, wire: Wire) -> None:
+    """Whoever looks at the conflict must know that it is our own sending that AWS has."""
+    sub = house.buy()
+    house.use(sub, "3")
+    house.clock.advance(hours=2)
+    house.aws.identical_is_duplicate = True
+    house.aws.next_calls(Fault(after=LOST))
+    _once_before(wire, "BatchMeterUsage", house.new_cycle().run)
+    house.run(2)
+    (record,) = house.records(sub)
+    assert (record.outcome, record.reason) == ("duplicate_conflict", "sent_before")
+    house.must_be_exact()
+
+
 def test_who_gives_up_a_record_yields_to_who_begins_to_send_it(house: House, wire: Wire) -> None:
     sub = house.buy()
     house.use(sub, "3")

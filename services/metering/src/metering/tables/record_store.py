@@ -136,7 +136,9 @@ class RecordStore:
             attempt: the one that AWS answered; None where it was never asked again.
             answer: AWS's word.
 
-        An expired record gives its quantity back to the ledger in the same act: it was never sent.
+        An expired record gives its quantity back to the ledger in the same act: it was never sent. An answer
+        to an attempt that was in no doubt is no outcome, unless AWS has billed it, once another worker has
+        begun one too: that one may have been counted. The record stays due, in doubt.
         """
         actions: list[Any] = [
             RecordRow.outcome.set(outcome.value),
@@ -150,6 +152,8 @@ class RecordStore:
         if attempt:
             actions += _answered(attempt, answer)
         planned = RecordRow.outcome == Outcome.PLANNED.value
+        if attempt and not attempt.was_in_doubt and outcome is not Outcome.BILLED:
+            planned &= RecordRow.attempts == attempt.number
         if outcome is not Outcome.EXPIRED:
             return _changed(_key_of(record), actions, planned)
         # Another worker may have begun an attempt meanwhile: what may have been counted is never released.
