@@ -79,8 +79,11 @@ class Stack:
         environment: variables for every service process, over the usual ones.
         process_environment: variables by process name, over all others.
         ports: port by process name; a free one is taken for the rest.
-        faults: put the fault proxy between the services and the engine (`urls["fault-proxy"]`, see
-        tests/faults). on_event: told in a sentence what happens.
+        faults: put the fault proxy between the services and the engine, and between metering's worker and
+            AWS Marketplace (`urls["fault-proxy"]`, see tests/faults).
+        spares: further processes, started only when asked for: by name, which of the Procfile's each is
+            another of.
+        on_event: told in a sentence what happens.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Stack:
         process_environment: Mapping[str, Mapping[str, str]] | None = None,
         ports: Mapping[str, int] | None = None,
         faults: bool = False,
+        spares: Mapping[str, str] | None = None,
         on_event: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self.directory = Path(directory).resolve()
@@ -108,12 +112,14 @@ class Stack:
             self.names.insert(1, "fault-proxy")
         if self.engine == "dynamodb-local":
             self.names.insert(0, "dynamodb-local")
+        self._commands |= {name: self._commands[like] for name, like in (spares or {}).items()}
         self._environment = dict(environment or {})
         self._process_environment = {name: dict(more) for name, more in (process_environment or {}).items()}
         self.ports = dict(ports or {})
-        for name in self.names:
+        addressed = [*self.names, *(spares or {})]
+        for name in addressed:
             self.ports.setdefault(name, free_port(avoid=self.ports.values()))
-        self.urls = {name: f"http://127.0.0.1:{self.ports[name]}" for name in self.names}
+        self.urls = {name: f"http://127.0.0.1:{self.ports[name]}" for name in addressed}
         self._say = on_event
         self._running: dict[str, Process] = {}
         self._guard: Guard | None = None
@@ -246,7 +252,7 @@ class Stack:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env=self.environment_of(f"{service}-web") | {"PORT": "1"},
+            env=self.environment_of(f"{service}-web") | {"PORT": "1", "AWS_SDK_UA_APP_ID": words[0]},
             capture_output=True,
             text=True,
             timeout=READY_SECONDS,
@@ -326,6 +332,7 @@ class Stack:
             variables |= {"LOG_LEVEL": "WARNING"}
         elif name == "fault-proxy":
             variables |= {"FAULTS_DYNAMODB_URL": tables, "FAULTS_OTHERS_URL": engine}
+            variables |= {"FAULTS_MARKETPLACE_URL": self.urls.get("simulator", "")}
         elif name == "simulator":
             variables |= self._service_variables()
             variables |= {"SIMULATOR_DATABASE": str(self.directory / name / "simulator.sqlite")}
@@ -334,6 +341,10 @@ class Stack:
             variables |= self._registration_variables() | self._service_variables()
         elif name not in ("dynamodb-local", "identity"):
             variables |= self._service_variables()
+        if "fault-proxy" in self.urls:
+            variables |= {"AWS_SDK_UA_APP_ID": name}  # so that a fault can be for one process
+            if name.startswith("metering-worker"):
+                variables |= {"AWS_ENDPOINT_URL_MARKETPLACE_METERING": self.urls["fault-proxy"]}
         return variables | self._process_environment.get(name, {})
 
     def _service_variables(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -258,6 +259,100 @@ def test_a_transaction_fault_does_not_fire_on_other_operations(
     assert fired() == [0]
 
 
+def update(client: Any, expression: str, **names: str) -> None:
+    client.update_item(
+        TableName="things",
+        Key={"pk": {"S": "a"}},
+        UpdateExpression=expression,
+        ExpressionAttributeNames={f"#{short}": name for short, name in names.items()},
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("kind", "meanwhile"), [("hold_before", set()), ("hold_after", {"a"})])
+def test_held_until_the_fault_is_forgotten(
+    tables: Any,
+    account: Account,
+    proxy: str,
+    add: Callable[..., Any],
+    fired: Callable[[], list[int]],
+    kind: str,
+    meanwhile: set[str],
+) -> None:
+    fault = add(kind=kind, operation="PutItem")
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(put, account.client("dynamodb", at=proxy))
+        until(lambda: fired() == [1])
+        if meanwhile:
+            until(lambda: keys_in(tables) == meanwhile)
+        assert keys_in(tables) == meanwhile
+        assert not held.done()
+        httpx.delete(f"{proxy}/_faults/{fault['id']}", trust_env=False)
+        held.result()
+    assert keys_in(tables) == {"a"}
+
+
+def test_who_goes_away_while_held_before_has_done_nothing(
+    tables: Any, account: Account, proxy: str, add: Callable[..., Any]
+) -> None:
+    add(kind="hold_before", operation="PutItem")
+    hasty = account.client("dynamodb", at=proxy, read_timeout=0.3)
+    with pytest.raises(ReadTimeoutError):
+        put(hasty)
+    until(lambda: httpx.get(f"{proxy}/_faults/", trust_env=False).json()["faults"][0]["dropped"] == 1)
+    httpx.delete(f"{proxy}/_faults/", trust_env=False)
+    assert keys_in(tables) == set()
+
+
+def test_a_fault_of_what_is_written(tables: Any, add: Callable[..., Any]) -> None:
+    add(kind="error_before", operation="UpdateItem", writes="^SET colour = .* ADD size")
+    update(tables, "ADD #s :one", s="size")
+    update(tables, "SET #c = :one", c="colour")
+    with pytest.raises(ClientError, match="InternalServerError"):
+        update(tables, "SET #c = :one ADD #s :one", c="colour", s="size")
+
+
+def test_a_fault_of_what_is_written_in_a_transaction(tables: Any, add: Callable[..., Any]) -> None:
+    add(kind="error_before", writes="^REMOVE colour$")
+    change = {
+        "TableName": "things",
+        "Key": {"pk": {"S": "a"}},
+        "UpdateExpression": "REMOVE #c",
+        "ExpressionAttributeNames": {"#c": "colour"},
+    }
+    puts = {"Put": {"TableName": "things", "Item": {"pk": {"S": "b"}}}}
+    tables.transact_write_items(TransactItems=[puts])
+    with pytest.raises(ClientError, match="InternalServerError"):
+        tables.transact_write_items(TransactItems=[puts, {"Update": change}])
+
+
+def test_a_fault_about_one_item(tables: Any, add: Callable[..., Any]) -> None:
+    add(kind="error_before", about="north")
+    put(tables, "south")
+    with pytest.raises(ClientError, match="InternalServerError"):
+        put(tables, "north")
+
+
+def test_a_fault_of_one_caller_and_the_calls_of_each(
+    tables: Any, account: Account, proxy: str, add: Callable[..., Any]
+) -> None:
+    add(kind="error_before", caller="east-2")
+    for caller in ("east", "west"):
+        put(account.client("dynamodb", at=proxy, user_agent_appid=caller), caller)
+    with pytest.raises(ClientError, match="InternalServerError"):
+        put(account.client("dynamodb", at=proxy, user_agent_appid="east-2"))
+    made = httpx.get(f"{proxy}/_faults/calls", trust_env=False).json()["calls"]
+    who = {call["caller"] for call in made if (call["operation"], call["names"]) == ("PutItem", ["things"])}
+    assert {"east", "east-2", "west"} <= who
+
+
 def test_down_refuses_everything_until_it_is_lifted(
     tables: Any, queues: Any, proxy: str, add: Callable[..., Any]
 ) -> None:
@@ -287,6 +382,7 @@ def test_a_client_that_tries_again_does_not_notice(
         ({}, "kind must be one of"),
         ({"kind": "slow", "second": 3}, "no 'second'"),
         ({"kind": "throttle", "count": "two"}, "count cannot be 'two'"),
+        ({"kind": "throttle", "writes": "("}, "unterminated"),
         ([], ""),
     ],
 )

@@ -154,6 +154,17 @@ def test_services_meet_the_engine_through_the_fault_proxy_and_the_simulator_does
         assert simulator[f"AWS_ENDPOINT_URL_{name}"] == stack.urls["engine"]
 
 
+def test_the_fault_proxy_stands_between_metering_and_aws_too_and_knows_who_calls(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, faults=True, spares={"metering-worker-2": "metering-worker"})
+    for name in ("metering-worker", "metering-worker-2"):
+        variables = stack.environment_of(name)
+        assert variables["AWS_ENDPOINT_URL_MARKETPLACE_METERING"] == stack.urls["fault-proxy"]
+        assert variables["AWS_SDK_UA_APP_ID"] == name
+    others = stack.environment_of("registration-web")
+    assert others["AWS_ENDPOINT_URL_MARKETPLACE_METERING"] == stack.urls["simulator"]
+    assert "metering-worker-2" not in stack.names
+
+
 @pytest.mark.parametrize(
     ("name", "local", "why"),
     [
