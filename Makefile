@@ -3,6 +3,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 DEV := .venv/dev/bin/python
+PLAY_MONTHS := .venv/metering/bin/python -W ignore services/metering/tests/play_months.py
+MONTHS ?= 4
+SHORT ?= 300
 export ENGINE SERVICE EXAMPLES SEED FIRST_PORT STATE
 
 .PHONY: help
@@ -28,8 +31,12 @@ test: setup ## Run all checks and tests (PARTS="metering journeys" for some; ENG
 	@$(DEV) tools/test $(PARTS)
 
 .PHONY: faults
-faults: setup ## Let every step fail in every way and by every door; `make test` leaves out most combinations
-	@FAULTS_DEEP=1 $(DEV) tools/test faults
+faults: setup ## Let every step fail in every way, then bill made-up months full of faults (MONTHS=4 SHORT=300; SEED=7 for one)
+ifdef SEED
+	@$(PLAY_MONTHS) --seed $(SEED)
+else
+	@FAULTS_DEEP=1 $(DEV) tools/test faults; tests=$$?; $(PLAY_MONTHS) --defects --months $(MONTHS) --short $(SHORT) && exit $$tests
+endif
 
 .PHONY: lint
 lint: setup ## Check style, types, imports, contracts and Dockerfiles

@@ -191,13 +191,11 @@ class ShelfMarketplace:
             return {"Status": "CustomerNotSubscribed"}
         slot = (identity, record["Dimension"], moment.strftime("%Y-%m-%dT%H"))
         quantity = Decimal(record["QuantityAsDecimal"])
+        came_before = slot in self.slots
         known, record_id = self.slots.setdefault(slot, (quantity, str(uuid.uuid4())))
-        if known != quantity or (self.identical_is_duplicate and self._came_before(record)):
+        if known != quantity or (self.identical_is_duplicate and came_before):
             return {"Status": "DuplicateRecord"}
         return {"Status": "Success", "MeteringRecordId": record_id}
-
-    def _came_before(self, record: dict[str, Any]) -> bool:
-        return any(record in request["UsageRecords"] for request in self.requests[:-1])
 
 
 def _identity(record: dict[str, Any]) -> str:
