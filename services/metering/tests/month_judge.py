@@ -271,9 +271,9 @@ class MonthJudge:
                     must(life.subscription_id in self.refused_by_aws, "AWS never refused it")
                 case "held", "not_subscribed":
                     must(life.until is not None, "it was always subscribed")
-                case "held", "before_activation":
-                    begins = life.again_at or life.since
-                    before = [used.micro for used, _ in own if _end_of(used) <= begins]
+                case _, "before_activation":
+                    must(part == "held" or life.until is not None, "it has not ended")
+                    before = [used.micro for used, _ in own if _end_of(used) <= (life.again_at or life.since)]
                     must(micro <= sum(before), f"only {before} came before its activation")
                 case "held", "entitlement_unknown":
                     told_at = min(terms.told_at for terms in life.terms)

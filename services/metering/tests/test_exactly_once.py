@@ -179,6 +179,12 @@ def test_the_activations_hour_is_stamped_with_the_activation(house: House) -> No
     assert house.outcomes(sub) == house.outcomes(other) == ["billed"]
     assert house.balance(other).reasons == {("held", "before_activation"): 1_000_000}
     house.must_be_exact()
+    # At its end it is written off by the name that is true: it did not come too late.
+    house.end(other, house.clock.now() + timedelta(hours=1))
+    house.clock.advance(hours=1, minutes=1)
+    house.run()
+    assert house.balance(other).reasons == {("written_off", "before_activation"): 1_000_000}
+    house.must_be_exact()
 
 
 def test_usage_of_an_unknown_subscription_is_held_until_it_is_known(house: House) -> None:

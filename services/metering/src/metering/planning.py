@@ -90,11 +90,11 @@ def plan(
     for row in unbilled:
         if barred := why_barred(row.hour, subscription, cut_over, taken, now, limits.window):
             held.append((row, barred))
-        elif over:
-            write_offs.append((row, "after_final_hour"))
         elif is_before_activation(row, subscription):
             # Usage sent before activation is not billed, and another hour's bill is not the place for it.
-            held.append((row, "before_activation"))
+            (write_offs if over else held).append((row, "before_activation"))
+        elif over:
+            write_offs.append((row, "after_final_hour"))
         elif is_sealed(row.hour, subscription, now, limits):
             _allot(row, slots, taken, subscription, cut_over, now, limits)
     records = [
