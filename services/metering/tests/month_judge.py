@@ -32,6 +32,10 @@ CLEAR = 10 * HOUR
 """In so long a time without trouble whatever is due goes out, even in the worst of weathers."""
 
 
+UNLUCKY_SENDINGS = 2
+"""So many that are lost one by one are bad luck: a worker that stands still for hours tries no oftener."""
+
+
 class WentWrong(BaseException):
     """The month is over: a promise was broken. No `except Exception` of metering's takes it for its own."""
 
@@ -312,14 +316,20 @@ class MonthJudge:
         return None
 
     def _explains_unknown(self, life: Life, dimension: str) -> bool:
-        """AWS refused it for itself; or trouble lasted for as long as AWS takes an hour."""
+        """AWS refused it for itself; or trouble lasted for as long as AWS takes an hour; or outside of any
+        trouble it was sent all the same, and each answer was lost by a fault of its own."""
         if life.until or life.subscription_id in self.refused_by_aws:
             return True
         return not any(
             self._has_clear_time(record.created_at, min(record.timestamp + 24 * HOUR, _month_end(record)))
             for record in self._records_of[life.subscription_id, dimension]
-            if record.outcome is Outcome.UNKNOWN and record.resolution is None
+            if record.outcome is Outcome.UNKNOWN
+            and record.resolution is None
+            and sum(self._is_clear(send.at) for send in record.sends) < UNLUCKY_SENDINGS
         )
+
+    def _is_clear(self, moment: datetime) -> bool:
+        return not any(trouble.begins <= moment < trouble.ends for trouble in self._story.troubles)
 
     def _has_clear_time(self, begins: datetime, ends: datetime) -> bool:
         moment = begins
