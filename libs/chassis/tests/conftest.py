@@ -110,6 +110,14 @@ class Launched:
             time.sleep(0.1)
         raise AssertionError(f"{path} never answered {status}.")
 
+    def wait_until_it_says(self, path: str, part: str) -> None:
+        """A request is counted after it was answered."""
+        for _ in range(600):
+            if part in self.text(path):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{path} never said {part}.")
+
     def raw(self, request: bytes) -> bytes:
         """Send bytes as they are, and give all that comes back until the other side hangs up."""
         with socket.create_connection(("127.0.0.1", self._port), timeout=20) as connection:

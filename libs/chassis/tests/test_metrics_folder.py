@@ -94,7 +94,7 @@ def test_the_next_start_removes_what_a_killed_one_left(aws_env: str, launch: Lau
     assert folder != left.name
     # The workers write there.
     assert list((temporary / folder).glob("*.db"))
-    assert "marketplane_http_requests_total" in web.text("/metrics")
+    web.wait_until_it_says("/metrics", "marketplane_http_requests_total")
 
 
 def test_a_folder_that_was_given_is_the_givers(aws_env: str, launch: Launch, temporary: Path) -> None:
