@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from house import PRODUCTS_YAML, Clients, House, empty_tables
+from house import PRODUCTS_YAML, Clients, House, HousesClock, empty_tables
 from pynamodb.connection import Connection
 from shelf_marketplace import boto3_client
 from wire import Wire
@@ -14,6 +15,7 @@ from chassis.aws import client
 from chassis.clock import FrozenClock
 from chassis.tables import bind, create_tables
 from metering import tables
+from metering.app import build_web
 from metering.settings import Settings
 
 pytest_plugins = ["chassis.testing"]
@@ -67,3 +69,10 @@ def house(settings: Settings, frozen_clock: FrozenClock, clients: Clients) -> It
 @pytest.fixture
 def wire(house: House, monkeypatch: pytest.MonkeyPatch) -> Wire:
     return Wire(house.aws, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def web(settings: Settings) -> tuple[Any, HousesClock]:
+    """The application, and the clock that it shares with whichever test is running."""
+    clock = HousesClock()
+    return build_web(settings, clock), clock

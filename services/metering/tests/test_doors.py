@@ -2,38 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from house import CONCURRENT, CONTRACT, OTHER, House, at
+from house import CONCURRENT, CONTRACT, OTHER, House, HousesClock, at
 from shelf_marketplace import URL
 from wire import Wire, dynamodb_refuses
 
 from chassis.auth import KeyRing
-from metering.app import build_web
 from metering.run_now import RequestedRuns
 from metering.settings import Settings
 from metering.tables.models import MeteringKey, SegmentRow
 from metering.tables.run_store import RunStore
 
 EVENTS = "/v1/usage-events"
-
-
-class HousesClock:
-    """The clock of whichever test is running: the application is made once, because that takes long."""
-
-    house: House
-
-    def now(self) -> datetime:
-        return self.house.clock.now()
-
-
-@pytest.fixture(scope="module")
-def web(settings: Settings) -> tuple[Any, HousesClock]:
-    clock = HousesClock()
-    return build_web(settings, clock), clock
 
 
 @pytest.fixture

@@ -2,35 +2,19 @@
 
 import gzip
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import pytest
-from house import House, at
+from house import House, HousesClock, at
 from shelf_marketplace import Buyer
 from trail import events, log_file, looked_up
 
 from chassis.auth import KeyRing
-from metering.app import build_web
-from metering.settings import Settings
 from metering.subscription_ids import of_license
 from metering.tables.models import MeteringKey, ReconciliationRow
 
 PATH = "/v1/reconciliations"
 CSV = "Usage date,Product code,Subscriber AWS account ID,Dimension key,Estimated usage\n"
-
-
-class HousesClock:
-    house: House
-
-    def now(self) -> datetime:
-        return self.house.clock.now()
-
-
-@pytest.fixture(scope="module")
-def web(settings: Settings) -> tuple[Any, HousesClock]:
-    clock = HousesClock()
-    return build_web(settings, clock), clock
 
 
 @pytest.fixture
