@@ -260,7 +260,7 @@ def test_a_provider_that_there_is_not(house: House, path: str) -> None:
 
 def test_signing_out_forgets_who_it_was_and_keeps_the_purchase(house: House) -> None:
     browser = house.land()
-    browser.sign_in(house.oidc, "user-1", name="Ada")
+    browser.sign_in(house.oidc, "user-1", name="Ada Lovelace")
     assert "Use another account" in browser.get().text
 
     out = browser.post("/register/sign-out", {"csrf_token": browser.csrf_token()})
@@ -268,7 +268,7 @@ def test_signing_out_forgets_who_it_was_and_keeps_the_purchase(house: House) -> 
     assert (out.status_code, out.headers["location"]) == (303, "/register")
     assert [row.signed_in for row in RegistrationRow.scan()] == [None]
     page = browser.get().text
-    assert "Ada" not in page
+    assert "Lovelace" not in page
     assert "Continue with Example ID" in page
     browser.sign_in(house.github, "user-2")
     browser.submit()
