@@ -54,8 +54,8 @@ contracts-deep: setup ## Search for new requests that break a contract (SERVICE=
 bench: setup ## Print the measured claims, each as ratios from one run
 	@.venv/metering/bin/python bench/body_validation.py
 	@.venv/simulator/bin/python bench/simulator/run.py --only speed
-	@$(DEV) bench/registration/run.py
-	@$(DEV) bench/notifications/run.py
+	@for one in registration/run notifications/run metering/usage_in metering/single_events metering/write_units metering/calls; \
+		do $(DEV) bench/$$one.py || missed=1; done; exit $$missed
 
 .PHONY: conformance
 conformance: setup ## Hold the local engine to what we lean on (ENGINE=dynamodb-local for Amazon's)

@@ -1,0 +1,1 @@
+"""The stack of metering's web role with nothing in it: what its speed is measured against."""
