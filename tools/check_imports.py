@@ -66,9 +66,8 @@ def main() -> int:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     for service in layout.SERVICES:
         settings["contracts"] += contracts_of(service)
-    sys.path[:0] = [
-        str(path) for path in (*ROOT.glob("services/*/src"), *ROOT.glob("libs/*/src"), ROOT / "simulator/src")
-    ]
+    parts = ("services/*/src", "libs/*/src", "clients/*/src", "simulator/src")
+    sys.path[:0] = [str(folder) for part in parts for folder in ROOT.glob(part)]
     with TemporaryDirectory() as folder:
         file = Path(folder) / "importlinter.toml"
         file.write_text(as_toml(settings))

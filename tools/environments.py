@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".venv"
 SERVICES = ("registration", "notifications", "metering")
 CHASSIS = Path("libs/chassis")
+CLIENT = Path("clients/python")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ def environments() -> dict[str, Environment]:
             (Path("simulator"),),
         ),
         Environment(
+            "client",
+            "the Python client and its unit tests",
+            (CLIENT / "requirements.txt", CLIENT / "requirements-test.txt"),
+            (CLIENT,),
+        ),
+        Environment(
             "engine", "the local stand-in for DynamoDB, SQS and SNS", (Path("engine/requirements.txt"),)
         ),
         Environment("identity", "the local OpenID provider", (Path("identity/requirements.txt"),)),
@@ -97,7 +104,7 @@ def locks() -> list[Lock]:
         Lock(Path("tests/requirements.txt"), (Path("tests/requirements.in"),)),
         Lock(Path("tests/sdks/requirements.txt"), (Path("tests/sdks/requirements.in"),)),
     ]
-    for project in (CHASSIS, *(Path("services") / name for name in SERVICES), Path("simulator")):
+    for project in (CHASSIS, *(Path("services") / name for name in SERVICES), Path("simulator"), CLIENT):
         pyproject = project / "pyproject.toml"
         main = project / "requirements.txt"
         found.append(Lock(main, (pyproject,)))

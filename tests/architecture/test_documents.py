@@ -51,7 +51,8 @@ def test_commands_that_are_named_exist(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=name)
 def test_tools_and_files_that_are_named_exist(path: Path) -> None:
     paths = re.findall(
-        r"`((?:tools|openapi|services|libs|simulator|engine|tests|docs|bench)/[\w./-]+)`", path.read_text()
+        r"`((?:tools|openapi|services|libs|clients|simulator|engine|tests|docs|bench)/[\w./-]+)`",
+        path.read_text(),
     )
     assert [one for one in paths if not (ROOT / one).exists() and not (path.parent / one).exists()] == []
 

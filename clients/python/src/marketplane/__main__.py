@@ -1,0 +1,5 @@
+import sys
+
+from marketplane.cli import main
+
+sys.exit(main())
