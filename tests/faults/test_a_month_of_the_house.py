@@ -105,7 +105,7 @@ class Life:
             entitled = self.chance.randint(0, 20)
             terms = {"entitlements": {DIMENSION: entitled}}
         elif product_code != GENERATIONS["legacy"]:
-            terms = {"offer": "private", "term_days": 30}
+            terms = {"offer": "private", "term_days": 90}
         self._join(house.buy_product(product_code, **terms), entitled)
 
     def _join(self, buyer: Buyer, entitled: int = 0) -> None:
