@@ -189,6 +189,51 @@ def test_an_event_that_the_disk_did_not_take_is_not_there(
     assert not list(tmp_path.glob("*.rejected"))
 
 
+def test_an_event_that_the_disk_did_not_keep_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path, "each")
+    spool.append(event("e1"))
+
+    def broken(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        with pytest.raises(OSError, match="Input/output"):
+            spool.append(event("e2"))
+    spool.append(event("e3"))
+    spool.close()
+    assert left_in(tmp_path) == ["e1", "e3"]
+
+
+def test_what_was_taken_before_a_failure_is_on_the_disk_before_it_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The segment is left at the failure; whoever sends then looks at the new one only."""
+    spool = Spool(tmp_path, "batch")
+    spool.append(event("e1"))
+    first = next(tmp_path.glob("*.jsonl")).stat().st_ino
+    synced: set[int] = set()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            spool.append(event("e2"))
+    spool.before_sending()
+    assert first in synced
+    spool.close()
+
+
 def test_only_known_ways_to_synchronise(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="each"):
         Spool(tmp_path, "never")  # type: ignore[arg-type]

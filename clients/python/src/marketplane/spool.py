@@ -114,6 +114,8 @@ class Spool:
                 # The caller is told that the event was not taken: it must not turn up at the next start.
                 with contextlib.suppress(OSError):
                     os.ftruncate(segment.writing, before)
+                    # Nobody comes back to this segment, and what was taken before may not be on the disk yet.
+                    os.fsync(segment.writing)
                 os.close(segment.writing)
                 segment.writing = None
                 raise
