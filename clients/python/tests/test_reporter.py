@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -466,3 +469,29 @@ def test_settings_that_make_no_sense(url: str, more: dict[str, Any], said: str) 
         UsageReporter(url, **{"api_key": KEY, "source": "test"} | more)
     assert KEY not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_the_disk_has_an_event_before_it_is_sent(
+    reporter: Callable[..., UsageReporter],
+    metering: FakeMetering,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            order.append("on disk")
+        fsync(descriptor)
+
+    def taken(fake: FakeMetering, request: Request) -> Said:
+        order.append("sent")
+        return accept(fake, request)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    metering.otherwise = taken
+    reports = reporter(spool=tmp_path / "spool")
+    reports.report(**usage())
+    reports.flush(60)
+    assert order == ["on disk", "sent"]
