@@ -100,6 +100,7 @@ def test_a_product_is_listed_and_listed_anew_under_its_code(seller):
         "pricing_model": "contract",
         "support": {"email": "support@example.com"},
         "metering": {"cut_over": "2026-12-01T00:00:00Z"},
+        "endpoints": {"GPU": "gpu_hours"},
         "branding": {"accent": "#0b5cad"},
         "registration": {"quick_launch": {"parameter": "ApiKey", "secret": "{customer_id}"}},
     }

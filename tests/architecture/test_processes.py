@@ -55,6 +55,24 @@ def test_how_usage_is_metered_fits_the_schema_of_the_catalogue(
     assert jsonschema_rs.validator_for(schema).is_valid(document) is fits
 
 
+@pytest.mark.parametrize(
+    ("endpoints", "fits"),
+    [
+        ({"CPU": "cpu_hours", "GPU": "gpu_hours", "TPU": "tpu-hours.v2"}, True),
+        ({}, False),
+        ({"APU": "gpu_hours"}, False),
+        ({"GPU": ""}, False),
+    ],
+)
+def test_what_endpoints_are_metered_by_fits_the_schema_of_the_catalogue(
+    endpoints: dict[str, str], fits: bool
+) -> None:
+    schema = json.loads((ROOT / "openapi/catalogue/products.schema.json").read_text())
+    product = yaml.safe_load((ROOT / "products.yaml").read_text())["products"][0]
+    document = {"products": [product | {"endpoints": endpoints}]}
+    assert jsonschema_rs.validator_for(schema).is_valid(document) is fits
+
+
 def test_the_catalogue_has_both_generations() -> None:
     products = yaml.safe_load((ROOT / "products.yaml").read_text())["products"]
     assert {product["generation"] for product in products} == {"legacy", "concurrent_agreements"}

@@ -12,8 +12,8 @@ import pytest
 
 from tests.architecture.sources import ROOT, SERVICES, calls, dotted, functions, modules, parsed
 
-# design: two tables are published for reading; every other is private to its owner.
-PUBLISHED = {"subscriptions": "notifications", "customers": "registration"}
+# design: three tables are published for reading; every other is private to its owner.
+PUBLISHED = {"subscriptions": "notifications", "customers": "registration", "identities": "registration"}
 
 WRITES = {
     *("save", "update", "delete", "batch_write", "create_table", "delete_table", "update_ttl"),

@@ -29,6 +29,23 @@ def derive(service: str, identities: list[dict[str, str]]) -> list[str]:
     ]
 
 
+def identity_ids(service: str, identities: list[dict[str, str]]) -> list[str]:
+    """Under which id this service knows each person."""
+    if service == "registration":
+        identity = importlib.import_module("registration.identities").Identity
+        return [identity(one["issuer"], one["subject"]).identity_id for one in identities]
+    derived = importlib.import_module(f"{service}.identity_ids").identity_id
+    return [derived(one["issuer"], one["subject"]) for one in identities]
+
+
+def read_identities(service: str, identity_ids: list[str]) -> dict[str, str | None]:
+    """To which customer each leads; None where to none that there is."""
+    settings = importlib.import_module(f"{service}.settings").Settings()
+    published = importlib.import_module(f"{service}.app").build_books(settings).published
+    found = {name: published.customer_of(name) for name in identity_ids}
+    return {name: customer and customer.customer_id for name, customer in found.items()}
+
+
 def read_signals(service: str, bodies: list[str]) -> list[str]:
     """Which subscription each message body tells of, as the service's reader understands it."""
     read = importlib.import_module(f"{service}.worker").read_signal

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.contract.contracts import SERVICES, Operation, document, operations
-from tests.contract.test_guards import EXAMPLES, call, well_formed
+from tests.contract.test_guards import call, example_path, well_formed
 from tests.contract.world import LEGACY_PRODUCT, LICENSED_PRODUCT, METERED, World
 
 BODY_TAKERS = [operation for operation in operations() if "requestBody" in operation.definition]
@@ -31,7 +31,7 @@ def send(
     headers = world.credentials(operation)
     if content_type is not None:
         headers["Content-Type"] = content_type
-    path = operation.path.format_map(EXAMPLES)
+    path = example_path(operation)
     return world.request(operation.service, operation.method.upper(), path, headers=headers, content=content)
 
 
@@ -71,7 +71,7 @@ def test_an_unknown_field_is_400_and_named(operation: Operation, world: World) -
     request = well_formed(operation)
     request["json"] = request["json"] | {"surprise": 1}
     headers = world.credentials(operation)
-    path = operation.path.format_map(EXAMPLES)
+    path = example_path(operation)
     answer = world.request(operation.service, operation.method.upper(), path, headers=headers, **request)
     body = problem(answer, 400, "invalid-request")
     assert any("surprise" in error["reason"] for error in body["errors"]), body
@@ -105,7 +105,7 @@ def test_a_chunked_body_over_the_limit_is_413_too(operation: Operation, world: W
     answer = world.request(
         operation.service,
         operation.method.upper(),
-        operation.path.format_map(EXAMPLES),
+        example_path(operation),
         headers=headers | {"Content-Type": media_type},
         content=chunks,
     )

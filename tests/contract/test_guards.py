@@ -12,7 +12,7 @@ import pytest
 from tests.contract.contracts import SCOPES, SERVICES, Operation, operations
 from tests.contract.test_tables import inside
 from tests.contract.token_issuer import ISSUER
-from tests.contract.world import AN_OUTBOX_ITEM, Buyer, World, by_cookie
+from tests.contract.world import AN_ENDPOINT, AN_OUTBOX_ITEM, SIGNED_IN, Buyer, World, by_cookie
 from tools.stack import LOCAL_SECRET
 
 GUARDED = [operation for operation in operations() if operation.takes_key]
@@ -31,6 +31,8 @@ EXAMPLES = {
     "delivery_id": "whd_3f6g4h2fzk5j3w7v6c4b2a5d7e",
     "replay_id": "whr_4b2a5d7e3f6g4h2fzk5j3w7v6c",
 }
+# Where a service calls something else by the same name.
+OF_SERVICE = {"metering": {"endpoint_id": AN_ENDPOINT}}
 # Whoever holds the session of the landing page.
 BY_COOKIE = [one for one in operations() if {"registrationCookie": []} in one.security]
 
@@ -52,10 +54,18 @@ def well_formed(operation: Operation) -> dict[str, Any]:
 
 
 def call(world: World, operation: Operation, headers: dict[str, str]) -> httpx.Response:
-    path = operation.path.format_map(EXAMPLES)
     return world.request(
-        operation.service, operation.method.upper(), path, headers=headers, **well_formed(operation)
+        operation.service,
+        operation.method.upper(),
+        example_path(operation),
+        headers=headers,
+        **well_formed(operation),
     )
+
+
+def example_path(operation: Operation) -> str:
+    """An operation's path, with examples for what it names."""
+    return operation.path.format_map(EXAMPLES | OF_SERVICE.get(operation.service, {}))
 
 
 def bearer(world: World, *scopes: str, **claims: Any) -> dict[str, str]:
@@ -275,6 +285,41 @@ def test_both_proofs_connect_the_purchase_to_the_person(world: World) -> None:
     exported = world.ask("registration", "GET", f"/v1/customers/{customer_id}/export")
     assert [(one["issuer"], one["subject"]) for one in exported["identities"]] == [(ISSUER, mine)]
     assert len(exported["subscriptions"]) == 2
+
+
+# -- what is a buyer's own -----------------------------------------------------------------------------------
+
+
+def test_a_buyer_s_endpoint_is_theirs_alone(world: World) -> None:
+    """Known by the token's issuer and subject, and by nothing that is said beside them."""
+
+    def ask(method: str, path: str, body: Any = None, subject: str = SIGNED_IN) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {world.side.issuer.token(subject, 'buyer')}"}
+        return world.request("metering", method, f"/v1/endpoints{path}", body, headers=headers)
+
+    wish = {"name": "Mine", "repository": "acme/model", "accelerator": "CPU"}
+    made = ask("POST", "", wish)
+    assert made.status_code == 201, made.text
+    endpoint = made.json()
+    assert endpoint["owner"] == world.signed_in.customer_id
+    assert endpoint["subscription_id"] == world.signed_in.subscription_id
+    assert endpoint["dimension"] == "cpu_hours"
+    place = f"/{endpoint['endpoint_id']}"
+    assert [one["endpoint_id"] for one in ask("GET", "").json()["items"]] == [endpoint["endpoint_id"]]
+
+    for stranger in ("person-of-two-purchases", "nobody"):
+        answers = [
+            ask(method, place, body, stranger)
+            for method, body in (("GET", None), ("PATCH", {"name": "Mine"}), ("DELETE", None))
+        ]
+        assert [answer.status_code for answer in answers] == [404, 404, 404]
+        assert ask("GET", "", subject=stranger).json()["items"] == []
+        named = wish | {"subscription_id": world.signed_in.subscription_id}
+        assert ask("POST", "", named, stranger).status_code == 404
+
+    assert ask("PATCH", place, {"name": "Still mine"}).json()["name"] == "Still mine"
+    assert ask("DELETE", place).status_code == 204
+    assert ask("GET", place).json()["ended_because"] == "deleted_by_owner"
 
 
 # -- the landing page's session ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.contract.contracts import DEPTH, SERVICES, operations, schema
 from tests.contract.world import (
+    A_SUBSCRIPTION,
     A_TOKEN,
     LONGEST_WALK,
     TAKES_FIELDS,
@@ -125,6 +126,9 @@ class Walker:
             case.body = case.body | {"registration_token": A_TOKEN}
         if operation == "reconciliations.reconcile":
             case.media_type, case.body = "application/json", self._world.file_of_aws
+        if operation == "endpoints.create_endpoint":
+            wish = {"name": "A model", "repository": "acme/model", "accelerator": "GPU"}
+            case.body = wish | {"subscription_id": A_SUBSCRIPTION}
         if operation == "webhooks.create_endpoint":
             case.body = {"url": "https://hooks.seller.example/"}
         if operation == "webhooks.start_replay":

@@ -1,4 +1,4 @@
-"""The two published tables, from both sides: what the owner really writes fits the schema, and whatever fits
+"""The published tables, from both sides: what the owner really writes fits the schema, and whatever fits
 the schema its readers read."""
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import pytest
 
 from tests.contract.contracts import ROOT, SERVICES
 from tests.contract.schemas import mistakes, validator, variants
-from tests.contract.world import World
+from tests.contract.token_issuer import ISSUER
+from tests.contract.world import SIGNED_IN, World
 
 READERS_PREFIX = "readers-"
 
@@ -77,6 +78,18 @@ def test_every_customer_that_registration_wrote_fits_the_schema(world: World) ->
     }
 
 
+def test_every_identity_that_registration_wrote_fits_the_schema(world: World) -> None:
+    rows = world.rows("identities")
+    assert {mistake for row in rows for mistake in mistakes("tables/identities", row)} == set()
+    leads = {row["identity_id"]: row["customer_id"] for row in rows}
+    customers = {row["customer_id"] for row in world.rows("customers") if row["status"] == "active"}
+    assert set(leads.values()) <= customers
+    (signed_in,) = inside("metering", "identity_ids", [{"issuer": ISSUER, "subject": SIGNED_IN}], world)
+    assert leads[signed_in] == world.signed_in.customer_id
+    for row in rows:
+        assert not {"issuer", "subject"} & row.keys(), "they are the owner's own"
+
+
 def test_personal_data_is_in_no_tombstone(world: World) -> None:
     erased = [row for row in world.rows("customers") if row["status"] == "deleted"]
     assert erased
@@ -113,6 +126,13 @@ def customers(world: World) -> dict[str, dict[str, Any]]:
     return rows
 
 
+@pytest.fixture(scope="module")
+def identities(world: World) -> dict[str, dict[str, Any]]:
+    rows = {row["identity_id"]: row for row in variants("tables/identities")}
+    fill(world, "identities", "identity_id", rows)
+    return rows
+
+
 def fill(world: World, table: str, key: str, rows: dict[str, dict[str, Any]]) -> None:
     dynamodb = world.aws("dynamodb")
     name = READERS_PREFIX + table
@@ -123,6 +143,12 @@ def fill(world: World, table: str, key: str, rows: dict[str, dict[str, Any]]) ->
         BillingMode="PAY_PER_REQUEST",
     )
     dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+    put(world, table, rows)
+
+
+def put(world: World, table: str, rows: dict[str, dict[str, Any]]) -> None:
+    dynamodb = world.aws("dynamodb")
+    name = READERS_PREFIX + table
     items = [{name: as_item(value) for name, value in row.items()} for row in rows.values()]
     for start in range(0, len(items), 25):
         requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
@@ -191,7 +217,7 @@ def is_same(read: Any, written: Any) -> bool:
             "registration",
             ("email", "name", "company", "account_id", "subscription_ids", "status", "version"),
         ),
-        ("metering", ("customer_id", "subscription_ids")),
+        ("metering", ("customer_id", "subscription_ids", "is_deleted")),
     ],
 )
 def test_every_customer_that_the_schema_allows_is_read(
@@ -199,15 +225,29 @@ def test_every_customer_that_the_schema_allows_is_read(
 ) -> None:
     read = inside(reader, "read_customers", list(customers), world)
     assert read.keys() == customers.keys()
+    written = {name: row | {"is_deleted": row["status"] == "deleted"} for name, row in customers.items()}
     assert {name: [row[one] for one in published] for name, row in read.items()} == {
-        name: [row.get(one) for one in published] for name, row in customers.items()
+        name: [row.get(one) for one in published] for name, row in written.items()
     }
+
+
+def test_every_identity_that_the_schema_allows_is_read(
+    identities: dict[str, dict[str, Any]], customers: dict[str, dict[str, Any]], world: World
+) -> None:
+    """It leads to a customer, or to none where that row is not there."""
+    there = {name: next(iter(customers)) for name in list(identities)[:1]}
+    rows = {
+        name: row | {"customer_id": there.get(name, row["customer_id"])} for name, row in identities.items()
+    }
+    put(world, "identities", rows)
+    read = inside("metering", "read_identities", list(rows), world)
+    assert read == {name: there.get(name) for name in rows}
 
 
 # -- what the schemas refuse ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", ["subscriptions", "customers"])
+@pytest.mark.parametrize("table", ["subscriptions", "customers", "identities"])
 def test_a_schema_refuses_a_row_that_lacks_something(table: str) -> None:
     """Or it would accept anything, and the tests above with it."""
     for example in validator(f"tables/{table}").schema["examples"]:
@@ -239,3 +279,11 @@ def test_the_services_that_derive_ids_are_the_ones_that_need_to() -> None:
         name for name in SERVICES if (ROOT / f"services/{name}/src/{name}/subscription_ids.py").exists()
     }
     assert deriving == {"registration", "notifications", "metering"}
+
+
+@pytest.mark.parametrize("service", ["registration", "metering"])
+def test_identity_ids_are_the_same_everywhere(service: str, world: World) -> None:
+    """From a sign-in, and from a bearer token."""
+    vectors = json.loads((ROOT / "openapi/tables/identity_id.vectors.json").read_text())
+    assert len({one["identity_id"] for one in vectors}) == len(vectors)
+    assert inside(service, "identity_ids", vectors, world) == [one["identity_id"] for one in vectors]

@@ -69,6 +69,8 @@ ENVIRONMENT = {
 # As many calls of AWS as come: its quotas are of real seconds.
 PROCESS_ENVIRONMENT = {"simulator": {"SIMULATOR_START": START, "SIMULATOR_CALLS_PER_SECOND": "0"}}
 
+SIGNED_IN = "person-with-endpoints"
+
 # What the contracts' examples are called.
 A_SUBSCRIPTION = "sub_akqbclolnbr5rol2aljugptsbj"
 ANOTHER_SUBSCRIPTION = "sub_t6gpawywych34xbexcgv7drsaj"
@@ -80,6 +82,7 @@ A_METERING_RECORD = f"sub_akqbclolnbr5rol2aljugptsbj.gpu_hours.{AN_HOUR}"
 A_REGISTRATION = "reg_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_RECONCILIATION = "rec_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_BILLING_RECONCILIATION = "rec_5d7e3f6g4h2fzk5j3w7v6c4b2a"
+AN_ENDPOINT = "end_5tqa2fzk5j3w7v6c4b2a5d7e3f"
 A_METERING_RUN = "run_2fzk5j3w7v6c4b2a5d7e3f6g4h"
 A_NOTIFICATION = "b1f5e1f4-0000-4000-8000-000000000002"
 AN_AGREEMENT = "agmt-EXAMPLE"
@@ -151,6 +154,8 @@ class World:
     handed_over: Buyer = None  # type: ignore[assignment]
     replaced: Buyer = None  # type: ignore[assignment]
     """Who took another offer in the place of this one."""
+    signed_in: Buyer = None  # type: ignore[assignment]
+    """Whose customer is the person SIGNED_IN."""
     account_id: str = ""
     """What the seller's back end calls the customer of `handed_over`."""
     cookie: str = ""
@@ -197,12 +202,20 @@ class World:
         self.account_id = found["account_id"]
         self.connected("person-of-two-purchases")
         self.connected("person-of-two-purchases")
+        self.signed_in = self.connected(SIGNED_IN)
         self.unanswered()
         leavers = [self.registered(product) for product in (LEGACY_PRODUCT, LICENSED_PRODUCT) for _ in (1, 2)]
         erased = self.registered(LICENSED_PRODUCT, email="erased@example.com")
         self.ask("registration", "DELETE", f"/v1/customers/{erased.customer_id}")
         self.advance(seconds=75)
-        stayers = (self.legacy, self.licensed, self.entitled, self.handed_over, self.replaced)
+        stayers = (
+            self.legacy,
+            self.licensed,
+            self.entitled,
+            self.handed_over,
+            self.replaced,
+            self.signed_in,
+        )
         everyone = (*stayers, *leavers)
         self._until(
             "active subscriptions", lambda: all(self._status(buyer) == "active" for buyer in everyone)
@@ -253,6 +266,8 @@ class World:
         for worker in ("registration-worker", "notifications-worker", "metering-worker"):
             self.stack.kill(worker)
         self.cookie, _ = self.landed()
+        for _ in range(2):  # so that their list has a next page
+            self.endpoint()
 
     def _listen(self) -> None:
         """From now on a system of the seller's is told of everything; another one wants to hear nothing."""
@@ -449,6 +464,12 @@ class World:
         made = self.ask("notifications", "POST", "/v1/webhook-endpoints", wish)
         self._webhook_endpoints.append(str(made["endpoint_id"]))
         return self._webhook_endpoints[-1]
+
+    def endpoint(self) -> str:
+        """One that runs for the buyer of a licence."""
+        wish = {"name": "A model", "repository": "acme/model", "accelerator": "GPU"}
+        wish["subscription_id"] = self.licensed.subscription_id
+        return str(self.ask("metering", "POST", "/v1/endpoints", wish)["endpoint_id"])
 
     def webhook_delivery(self) -> str:
         """One that is about to be sent, and stays so: nobody sends."""
@@ -795,6 +816,7 @@ class World:
             A_NOTIFICATION: notification,
             A_METERING_RECORD: metering_record,
             A_METERING_RUN: self.metering_run_id,
+            AN_ENDPOINT: self.endpoint,
             A_DEAD_LETTER: self.dead_letter,
         }
 
@@ -836,6 +858,8 @@ def make_known(case: schemathesis.Case) -> None:
         known = {name: KNOWN[name] for name in KNOWN.keys() & values.keys() if _hits(values[name])}
         if "reconciliation_id" in known and operation_id(case).startswith("reconciliations."):
             known["reconciliation_id"] = A_BILLING_RECONCILIATION
+        if "endpoint_id" in known and operation_id(case).startswith("endpoints."):
+            known["endpoint_id"] = AN_ENDPOINT
         if "replay_id" in known:
             known["endpoint_id"] = A_WEBHOOK_ENDPOINT  # a replay is found at its own endpoint only
         if known:

@@ -67,7 +67,7 @@ class Step:
 STEPS = [
     # Usage comes in
     Step(1, "an hour is announced", WEB, UPDATE, (HOURS,), "ADD announcements", stories.usual),
-    Step(2, "an hour's shards are noted", WEB, UPDATE, (HOURS,), "^SET shards", stories.usual),
+    Step(2, "an hour's shards are noted", WEB, UPDATE, (HOURS,), "^SET writers_shards", stories.usual),
     Step(3, "the events become durable", WEB, "BatchWriteItem", (LOG,), "", stories.usual),
     Step(4, "a past hour is announced once more", WEB, UPDATE, (HOURS,), "ADD announcements", stories.late),
     # Usage comes in by the queue
@@ -83,11 +83,12 @@ STEPS = [
     ),
     Step(7, "a message is deleted", WORKER, "DeleteMessageBatch", (EVENTS,), "", stories.by_queue),
     # Fold
-    Step(8, "a fold is booked", WORKER, UPDATE, (LEDGER,), "^SET metered", stories.usual),
-    Step(9, "an hour is marked as folded", WORKER, UPDATE, (HOURS,), "^SET folded_segments", stories.usual),
+    Step(8, "a fold takes its number", WORKER, UPDATE, (HOURS,), "^SET folds", stories.usual),
+    Step(9, "a fold is booked", WORKER, UPDATE, (LEDGER,), "^SET metered", stories.usual),
+    Step(10, "an hour is marked as folded", WORKER, UPDATE, (HOURS,), "^SET folded", stories.usual),
     # Plan
     Step(
-        10,
+        11,
         "a customer's usage is given to a subscription",
         WORKER,
         TRANSACT,
@@ -96,7 +97,7 @@ STEPS = [
         stories.of_a_customer,
     ),
     Step(
-        11,
+        12,
         "usage is given to the buyer's other identity",
         WORKER,
         TRANSACT,
@@ -104,20 +105,20 @@ STEPS = [
         "SET moved",
         stories.after_a_cut_over,
     ),
-    Step(12, "usage is corrected", WORKER, TRANSACT, (LEDGER,), "corrected =", stories.corrected),
-    Step(13, "the contract pays", WORKER, TRANSACT, (ALLOWANCES, LEDGER), "", stories.of_a_contract),
-    Step(14, "a row leaves the index", WORKER, UPDATE, (LEDGER,), "^REMOVE unbilled$", stories.late),
-    Step(15, "a record is frozen", WORKER, TRANSACT, (RECORDS, LEDGER), "^SET allocated", stories.usual),
-    Step(16, "a zero record is frozen", WORKER, TRANSACT, (RECORDS,), "", stories.idle),
-    Step(17, "usage is written off", WORKER, UPDATE, (LEDGER,), "^SET written_off", stories.after_the_end),
+    Step(13, "usage is corrected", WORKER, TRANSACT, (LEDGER,), "corrected =", stories.corrected),
+    Step(14, "the contract pays", WORKER, TRANSACT, (ALLOWANCES, LEDGER), "", stories.of_a_contract),
+    Step(15, "a row leaves the index", WORKER, UPDATE, (LEDGER,), "^REMOVE unbilled$", stories.late),
+    Step(16, "a record is frozen", WORKER, TRANSACT, (RECORDS, LEDGER), "^SET allocated", stories.usual),
+    Step(17, "a zero record is frozen", WORKER, TRANSACT, (RECORDS,), "", stories.idle),
+    Step(18, "usage is written off", WORKER, UPDATE, (LEDGER,), "^SET written_off", stories.after_the_end),
     # Send
-    Step(18, "an attempt is noted", WORKER, UPDATE, (RECORDS,), "^SET attempts", stories.usual),
-    Step(19, "a call of the shared rate is taken", WORKER, UPDATE, (CALL_RATES,), "", stories.usual),
-    Step(20, "AWS is told", WORKER, TELL_AWS, (), "", stories.usual),
-    Step(21, "the doubt is cleared", WORKER, UPDATE, (RECORDS,), "^SET in_doubt", stories.throttled),
-    Step(22, "the outcome is written", WORKER, UPDATE, (RECORDS,), "^SET outcome", stories.usual),
+    Step(19, "an attempt is noted", WORKER, UPDATE, (RECORDS,), "^SET attempts", stories.usual),
+    Step(20, "a call of the shared rate is taken", WORKER, UPDATE, (CALL_RATES,), "", stories.usual),
+    Step(21, "AWS is told", WORKER, TELL_AWS, (), "", stories.usual),
+    Step(22, "the doubt is cleared", WORKER, UPDATE, (RECORDS,), "^SET in_doubt", stories.throttled),
+    Step(23, "the outcome is written", WORKER, UPDATE, (RECORDS,), "^SET outcome", stories.usual),
     Step(
-        23,
+        24,
         "an expired record gives its quantity back",
         WORKER,
         TRANSACT,
@@ -126,10 +127,10 @@ STEPS = [
         stories.never_sent,
     ),
     # A person decides
-    Step(24, "a record is billed again", WEB, TRANSACT, (RECORDS, LEDGER), "^SET decision", stories.decided),
-    Step(25, "a record is written off", WEB, UPDATE, (RECORDS,), "^SET decision", stories.decided),
+    Step(25, "a record is billed again", WEB, TRANSACT, (RECORDS, LEDGER), "^SET decision", stories.decided),
+    Step(26, "a record is written off", WEB, UPDATE, (RECORDS,), "^SET decision", stories.decided),
     Step(
-        26,
+        27,
         "held usage is given to a subscription",
         WEB,
         TRANSACT,
@@ -138,7 +139,7 @@ STEPS = [
         stories.held,
     ),
     Step(
-        27,
+        28,
         "held usage is written off",
         WEB,
         TRANSACT,
@@ -147,7 +148,7 @@ STEPS = [
         stories.held,
     ),
     # The hour ends
-    Step(28, "an hour is retired", WORKER, UPDATE, (HOURS,), "^REMOVE open$", stories.never_sent),
+    Step(29, "an hour is retired", WORKER, UPDATE, (HOURS,), "^REMOVE open$", stories.never_sent),
 ]
 
 NOT_OF_THE_PATH = {

@@ -1,8 +1,9 @@
 """The whole house lives on through all kinds of trouble: at the end of each day AWS's bill is the truth, less
 what the books name.
 
-`make test` plays some hours, `make faults` a month. SEED plays another one. The purchases, the usage and the
-trouble of a seed are always the same; what the trouble meets in the processes' hands is not.
+`make test` plays some hours, `make faults` ten days, over the end of a month. SEED plays another life, and
+DAYS a longer one: a day takes some two minutes. The purchases, the usage and the trouble of a seed are always
+the same; what the trouble meets in the processes' hands is not.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tests.faults.money_path import WEB, WORKER
 from tests.journeys.house import DIMENSION, GENERATIONS, UNTIL_ACTIVE, UNTIL_ENDING, Buyer
 
 SEED = int(os.environ.get("SEED") or 7)
-DAYS, HOURS, MOST = (30, 24, 60) if DEEP else (1, 8, 6)
+DAYS, HOURS, MOST = (int(os.environ.get("DAYS") or 10), 24, 60) if DEEP else (1, 8, 6)
 PRODUCTS = [*GENERATIONS.values(), WITH_CONSUMPTION, WITH_ZEROS]
 QUANTITIES = ["0.25", "1.5", "0.000001", "12"]
 # Of the process that suffers it. The others are killed only: what they owe is their own tests'.

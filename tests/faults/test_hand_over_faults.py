@@ -88,7 +88,7 @@ def assert_account(house: FaultyHouse, back_end: SellersBackEnd, buyer: Buyer, l
     assert claim["customer_id"] == customer["customer_id"]
     assert (customer["email"], customer["version"]) == (buyer.email, 1)
     identities = house.engine.rows("marketplane-identities")
-    mine = [row["subject"] for row in identities if row["customer_id"] == customer["customer_id"]]
+    mine = [row["private_subject"] for row in identities if row["customer_id"] == customer["customer_id"]]
     assert mine == [customer["account_id"]]
     (parameter,) = house.parameters(buyer, PRODUCT_IDS[HANDING_OVER])
     assert parameter["secret_string"] == back_end.secrets[customer["account_id"]]

@@ -15,6 +15,7 @@ from tests.faults.money_path import HOURS, LEDGER, LOG, RECORDS, TRANSACT, UPDAT
 from tests.journeys.house import Buyer
 
 SUBSCRIPTIONS = "marketplane-subscriptions"
+ENDPOINTS = "marketplane-metering-endpoints"
 
 # What an hour's fold reads: operation, table.
 FOLDING = {
@@ -24,6 +25,7 @@ FOLDING = {
 }
 # And what is read on a record's way to AWS.
 BILLING = {
+    "what runs": ("Scan", ENDPOINTS),
     "what may be unbilled": ("Scan", LEDGER),
     "the ledger": ("BatchGetItem", LEDGER),
     "whose usage it is": ("GetItem", SUBSCRIPTIONS),

@@ -48,7 +48,7 @@ def test_one_customer_whatever_fails(house: FaultyHouse, case: str, purchase: st
         if faulty:
             assert house.fired()
             before = [row for row in house.rows_of(buyer) if "claimed_at" in row]
-            identities = [row for row in house.engine.rows(IDENTITY) if row["subject"] == subject]
+            identities = [row for row in house.engine.rows(IDENTITY) if row["private_subject"] == subject]
             house.mend()
             if number == 1:
                 assert len(before) == len(identities)

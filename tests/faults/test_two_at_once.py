@@ -21,7 +21,7 @@ STANDS_STILL, GOES_ON = "metering-worker-2", "metering-worker-3"
 OTHER_WEB = "metering-web-2"
 
 WRITES, BOOKS, FREEZES, ATTEMPTS, IS_TOLD, CLEARS, RELEASES = (
-    STEPS[number - 1] for number in (3, 8, 15, 18, 20, 21, 23)
+    STEPS[number - 1] for number in (3, 9, 16, 19, 21, 22, 24)
 )
 # Of a cycle; only one can be at the clearing of a doubt.
 WORKERS_STEPS = [

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.faulty_house import ATTEMPTS, FaultyHouse, assert_unavailable
+from tests.faults.money_path import WEB
 
 LOG = ("BatchWriteItem", "marketplane-usage-log")
 HOURS = ("UpdateItem", "marketplane-usage-hours")
@@ -44,7 +45,9 @@ def test_acknowledged_only_when_durable(house: FaultyHouse, case: str) -> None:
     # Two hours of two subscriptions, so several segments in one request.
     events = [event for buyer in buyers for at in moments for event in house.events(buyer, 3, at)]
 
-    house.fail(kind, operation, resource, **more)
+    # The worker writes to the same tables meanwhile.
+    caller = {} if kind == "down" else {"caller": WEB}
+    house.fail(kind, operation, resource, **caller, **more)
     answer = house.post(events)
     assert house.fired()
     house.mend()
@@ -65,6 +68,7 @@ def test_an_outage_is_no_missing_key(house: FaultyHouse) -> None:
     buyer = house.buy_active("legacy")
     events = house.events(buyer)
     key = house.new_key("metering")
+    assert house.post(events).status_code == 202
     house.fail("error_before", "GetItem", "marketplane-metering-api-keys")
     assert_unavailable(house.post(events, key))
     # A key that was checked a moment ago goes on working.

@@ -361,7 +361,7 @@ class House:
     def customer_signed_in_as(self, subject: str, *buyers: Buyer) -> dict[str, Any]:
         """Who signed in, if that is one customer, with all these purchases and no others."""
         identities = self.engine.rows("marketplane-identities")
-        (identity,) = [row for row in identities if row["subject"] == subject]
+        (identity,) = [row for row in identities if row["private_subject"] == subject]
         found = [self.customers_of(buyer) for buyer in buyers]
         ids = [[one["customer_id"] for one in each] for each in found]
         assert ids == [[identity["customer_id"]]] * len(buyers)

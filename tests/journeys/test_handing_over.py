@@ -212,7 +212,7 @@ def test_two_purchases_of_one_account_belong_to_one_customer(
     assert len(first["subscriptions"]) == 2
     # The back end's word is an identity, and so is the provider's.
     rows = house.engine.rows("marketplane-identities")
-    mine = {row["subject"] for row in rows if row["customer_id"] == first["customer_id"]}
+    mine = {row["private_subject"] for row in rows if row["customer_id"] == first["customer_id"]}
     assert mine == {first["account_id"], subject}
 
 

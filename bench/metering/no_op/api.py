@@ -16,9 +16,9 @@ _row = named_schema(load_contract(contract_file(load(Settings))), "UsageEvent")
 _ROWS = compile_schema({"type": "array", "items": _row})
 
 
-def post_usage_events(body: Any) -> Any:
+async def post_usage_events(body: Any, content_type: str) -> Any:
     """Every row is checked against the contract, by one call of the compiled validator; or none is looked
-    at."""
+    at. Answered where metering answers: in the event loop, past Connexion."""
     rows = body["events"]
     if _LOOKS_AT_ROWS and not _ROWS.is_valid(rows):
         raise ValueError("The load is to be good.")

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import botocore.httpsession
@@ -23,6 +24,7 @@ from pynamodb.exceptions import PutError, TransactWriteError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from chassis.aws import client
 from chassis.quick_calls import QuickCalls, QuickConnection, quick_calls
 from chassis.settings import ChassisSettings
 from chassis.tables import bind, create_tables
@@ -48,6 +50,7 @@ class Engine:
             connect_seconds=5,
             read_seconds=5,
             ca_file=botocore.httpsession.get_cert_path(True),
+            user_agent="who/asks",
             connections=4,
         )
 
@@ -95,6 +98,7 @@ def test_what_is_asked_is_signed_and_answered(engine: Engine) -> None:
     assert headers["X-Amz-Target"] == "DynamoDB_20120810.BatchGetItem"
     assert headers["X-Amz-Security-Token"] == "session-token"
     assert headers["Host"] == f"127.0.0.1:{engine.port}"
+    assert headers["User-Agent"] == "who/asks"
     # Signed anew over what came: the same moment must give the same signature.
     signed_names = headers["Authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     assert {"host", "x-amz-date", "x-amz-target", "x-amz-security-token"} <= set(signed_names)
@@ -140,6 +144,45 @@ def test_whatever_is_no_plain_answer_is_none_and_the_next_call_is_as_good_as_eve
 
 def test_nobody_there_is_none() -> None:
     assert Engine(port=9).calls().ask("BatchGetItem", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("app_id", "told"),
+    [
+        ("", []),
+        ("metering-worker", ["app/metering-worker"]),
+        ("büro's worker", ["app/b-ro's-worker"]),
+    ],
+)
+@pytest.mark.parametrize("named_in", ["environment", "file"])
+def test_who_asks_is_told_as_botocores_client_tells_it(
+    aws_env: str,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    app_id: str,
+    told: list[str],
+    named_in: str,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{engine.port}")
+    if named_in == "environment":
+        monkeypatch.setenv("AWS_SDK_UA_APP_ID", app_id)
+    else:
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        (tmp_path / "config").write_text(f"[default]\nsdk_ua_app_id = {app_id}\n")
+    settings = ChassisSettings(environment="test")
+    quick = quick_calls(settings)
+    assert quick is not None
+    quick.ask("ListTables", {})
+    client(settings, "dynamodb").list_tables()
+
+    # But for `m/`: which of its own means the client takes for a call.
+    quickly, by_client = (
+        [word for word in headers["User-Agent"].split() if not word.startswith("m/")]
+        for headers, _ in engine.asked
+    )
+    assert quickly == by_client
+    assert [word for word in quickly if word.startswith("app/")] == told
 
 
 # -- models that are bound to them, on the real engine -------------------------------------------------------
@@ -192,7 +235,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 @pytest.fixture
 def parcel(aws_env: str, calls: Calls) -> Any:
-    settings = ChassisSettings(environment="test", aws_attempts=1)
+    settings = ChassisSettings(environment="test", aws_attempts=2)
     model = make_model()
     connection = bind([model], settings, quick_calls(settings))
     assert isinstance(connection, QuickConnection)
@@ -273,3 +316,7 @@ def test_nothing_is_quick_past_a_proxy(aws_env: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb.invalid")
     assert quick_calls(settings) is None
+
+
+def test_nothing_is_quick_that_may_be_tried_once_only(aws_env: str) -> None:
+    assert quick_calls(ChassisSettings(environment="test", aws_attempts=1)) is None

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.exceptions import GetError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from chassis.aws import client
 from chassis.problems import Problem
 from chassis.settings import ChassisSettings
 from chassis.tables import TimeAttribute, ask, bind, create_tables, decode_cursor, encode_cursor, read_page
@@ -93,6 +94,21 @@ def test_creating_is_idempotent_and_loses_nothing(reading: Any) -> None:
     reading("m", NOON).save()
     create_tables([reading])
     assert reading.get("m", NOON).at == NOON
+
+
+def test_a_local_engine_forgets_nothing_by_its_own_clock(aws_env: str) -> None:
+    class Visit(Model):
+        class Meta:
+            table_name = "visits"
+
+        visit_id = UnicodeAttribute(hash_key=True)
+        delete_after = TTLAttribute()
+
+    bind([Visit], ChassisSettings())
+    create_tables([Visit])
+    dynamodb = client(ChassisSettings(), "dynamodb")
+    told = dynamodb.describe_time_to_live(TableName=Visit.Meta.table_name)["TimeToLiveDescription"]
+    assert told["TimeToLiveStatus"] == "DISABLED"
 
 
 def test_many_processes_may_create_at_once(aws_env: str, monkeypatch: pytest.MonkeyPatch) -> None:

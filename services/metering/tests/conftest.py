@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from house import PRODUCTS_YAML, Clients, House, HousesClock, empty_tables
-from pynamodb.connection import Connection
 from shelf_marketplace import boto3_client
 from wire import Wire
 
@@ -43,6 +42,7 @@ def settings(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             contracts_dir=OPENAPI,
             products_file=products,
             web_threads=4,
+            log_shards=4,
             aws_attempts=1,
             aws_read_timeout_seconds=20,
         )
@@ -54,9 +54,7 @@ def settings(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="session")
 def clients(settings: Settings) -> Clients:
-    return Clients(
-        Connection(settings.aws_region, max_retry_attempts=0), client(settings, "dynamodb"), boto3_client()
-    )
+    return Clients(bind([*tables.OWN, *tables.READ], settings), client(settings, "dynamodb"), boto3_client())
 
 
 @pytest.fixture

@@ -3,19 +3,26 @@
 import itertools
 from collections import defaultdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pynamodb.connection import Connection
 from shelf_marketplace import Buyer, ShelfMarketplace
 
 from chassis.clock import FrozenClock
+from chassis.contract import load_contract, named_schema
 from metering import tables
 from metering.auditor import Auditor
 from metering.balance import Balance
 from metering.catalogue import read_catalogue
 from metering.cycle import MeteringCycle
+from metering.endpoint_desk import EndpointDesk
+from metering.endpoint_tracker import EndpointTracker
+from metering.folder import Folder
+from metering.group_commit import GroupCommit
 from metering.hours import hour_of
 from metering.intake import Intake
+from metering.log_writer import LogWriter
 from metering.marketplace import Marketplace
 from metering.planner import Planner
 from metering.quantities import to_micro, to_text
@@ -23,6 +30,7 @@ from metering.records import MeteringRecord, Outcome
 from metering.sender import Sender
 from metering.settings import Settings
 from metering.statements import Statements
+from metering.tables.endpoint_store import EndpointStore
 from metering.tables.ledger_store import LedgerStore
 from metering.tables.models import CustomerRow, SubscriptionRow
 from metering.tables.published import Published
@@ -32,6 +40,7 @@ from metering.usage_log import UsageLog
 LEGACY, CONCURRENT, OTHER, CONTRACT = "5legacy", "74concurrent", "74other", "74contract"
 OLDEST, CONSUMPTION, SWITCHED = "74oldest", "74consumption", "5switched"
 ZEROS, ZEROS_CONTRACT = "74zeros", "74zeroscontract"
+ENDPOINTS = "74endpoints"
 DIMENSIONS = {"gpu_hours", "requests"}
 
 PRODUCTS_YAML = f"""
@@ -53,15 +62,14 @@ products:
       metering: {{zero_records: true}}}}
   - {{product_code: {ZEROS_CONTRACT}, pricing_model: contract_with_consumption, dimensions: [{{key: gpu_hours,
       draws_on: plan}}, {{key: plan}}], metering: {{zero_records: true}}}}
+  - {{product_code: {ENDPOINTS}, pricing_model: subscription, dimensions: [{{key: cpu_hours}}, {{key:
+      gpu_hours}}], endpoints: {{CPU: cpu_hours, GPU: gpu_hours}}}}
   - {{product_code: {CONTRACT}, pricing_model: contract, dimensions: [{{key: seats}}, {{key: gpu_hours}}]}}
 """
 
-# The contract's form of an event, as far as these tests need it: the doors' own tests go through the real
-# one.
-EVENT_SCHEMAS: dict[str, dict[str, Any]] = {
-    "UsageEvent": {"type": "object", "required": ["source", "id", "dimension", "quantity", "time"]},
-    "UsageCloudEvent": {"type": "object", "required": ["specversion", "source", "id", "time", "data"]},
-}
+OPENAPI = Path(__file__).parents[3] / "openapi"
+_CONTRACT = load_contract(OPENAPI / "metering.yaml")
+EVENT_SCHEMAS = {name: named_schema(_CONTRACT, name) for name in ("UsageEvent", "UsageCloudEvent")}
 
 LONG_AGO = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -111,13 +119,15 @@ class House:
     def restart(self) -> None:
         """A new process on the same tables: nothing is remembered but what they hold."""
         self.ledger, self.record_store = LedgerStore(self.connection), RecordStore(self.connection)
+        self.endpoints = EndpointStore(self.connection)
         self.published = Published()
-        self.usage_log = UsageLog(
-            self.dynamodb, self.clock, self.settings.log_shards, self.settings.age_limits
-        )
+        self.endpoint_desk = EndpointDesk(self.endpoints, self.published, self.catalogue, self.clock)
+        self.usage_log = UsageLog(self.dynamodb, self.clock, self.settings.age_limits)
+        self.log_writer = LogWriter(self.dynamodb, self.clock, self.settings.log_shards)
         self.intake = Intake(
             EVENT_SCHEMAS,
-            self.usage_log,
+            self.log_writer.append,
+            GroupCommit([self.log_writer.append], 0, 10_000),
             self.published,
             self.catalogue,
             self.settings.age_limits,
@@ -131,6 +141,11 @@ class House:
     def new_auditor(self) -> Auditor:
         return Auditor(self.usage_log, self.ledger, self.record_store, self.clock)
 
+    def new_tracker(self) -> EndpointTracker:
+        """Another worker's, which has parts of the log to itself."""
+        writer = LogWriter(self.dynamodb, self.clock, self.settings.log_shards)
+        return EndpointTracker(self.endpoints, self.published, writer.append)
+
     def new_cycle(self) -> MeteringCycle:
         """One more worker on the same data."""
         limits = self.settings.limits
@@ -138,7 +153,8 @@ class House:
         sender = Sender(
             self.record_store, self.published, self.marketplace, self.clock, limits, pace=lambda: None
         )
-        return MeteringCycle(self.usage_log, self.ledger, planner, sender, self.clock)
+        folder = Folder(self.usage_log, self.ledger, self.settings.fold_most_events)
+        return MeteringCycle(self.new_tracker(), self.usage_log, folder, planner, sender, self.clock)
 
     # The world around --------------------------------------------------------------------------------------
 
@@ -186,12 +202,14 @@ class House:
             "customer_aws_account_id": buyer.account,
             "meter_until": buyer.until,
         }
-        SubscriptionRow(sub, **(row | changes)).save()
+        row |= changes
+        row.setdefault("access", "granted" if row["status"] == "active" else "denied")
+        SubscriptionRow(sub, **row).save()
 
     def register(self, *subs: str, customer_id: str = "") -> str:
         """A customer registers with these subscriptions; answers the customer's id."""
         customer_id = customer_id or "cus_" + subscription_id(next(_numbers))[4:]
-        CustomerRow(customer_id, subscription_ids=list(subs)).save()
+        CustomerRow(customer_id, status="active", subscription_ids=list(subs)).save()
         return customer_id
 
     def end(self, sub: str, meter_until: datetime) -> None:

@@ -4,29 +4,24 @@ a judge who agrees with everything would be of no use.
 Each is a function that puts the defect into this process.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import metering.cycle
+import metering.log_writer
 import metering.planner
 import metering.sender
 import metering.tables.ledger_store
 import metering.tables.record_store
 import metering.usage_log
-from metering.fold import HourUsage, fold
+from metering.hour_fold import HourFold
 from metering.records import Outcome
 from metering.tables.record_store import Attempt, RecordStore
-from metering.usage_events import UsageEvent
 
 
 def every_sending_counts() -> None:
     """The fold does not tell events apart by their ids."""
-
-    def fold_all(events: Iterable[UsageEvent]) -> dict[tuple[str, str], HourUsage]:
-        return fold(event._replace(id=f"{number}") for number, event in enumerate(events))
-
-    metering.cycle.fold = fold_all  # type: ignore[attr-defined]
+    HourFold._compare = lambda self, suspects, first_new: set()  # type: ignore[method-assign]
 
 
 def a_write_asks_for_nothing() -> None:
@@ -53,8 +48,8 @@ def what_may_be_billed_is_written_off_as_expired() -> None:
 
 def hours_are_retired_early() -> None:
     """An hour is folded no more although late events of it are still accepted."""
-    metering.usage_log.RETIREMENT_MARGIN = timedelta(hours=-24)
-    metering.usage_log.LATE = timedelta(days=30)
+    metering.usage_log.MARGIN = timedelta(hours=-24)
+    metering.log_writer.LATE = timedelta(days=30)
 
 
 def the_youngest_is_chosen() -> None:

@@ -48,14 +48,15 @@ from chassis.problems import Unavailable
 from chassis.tables import bind, create_tables
 from metering import tables
 from metering.cycle import MeteringCycle
+from metering.group_commit import GroupCommit
 from metering.intake import Intake
+from metering.log_writer import LogWriter
 from metering.record_desk import ChangedTooOften, RecordDesk
 from metering.records import Decision, MeteringRecord
 from metering.resolutions import OPEN_TO_DECISIONS
 from metering.sender import ProductStopped, SenderStopped
 from metering.settings import Settings
 from metering.tables.models import EntitlementMap, SubscriptionRow
-from metering.usage_log import UsageLog
 
 OPENAPI = Path(__file__).parents[3] / "openapi"
 OUTAGES = (BotoCoreError, ClientError, PynamoDBException, Unavailable, ChangedTooOften)
@@ -109,9 +110,15 @@ class MonthPlayer:
     def _new_web(self, shards: int) -> Intake:
         """A web process."""
         house, settings = self.house, self.house.settings
-        usage_log = UsageLog(house.dynamodb, self.clock, shards, settings.age_limits)
+        writer = LogWriter(house.dynamodb, self.clock, shards)
         return Intake(
-            EVENT_SCHEMAS, usage_log, house.published, house.catalogue, settings.age_limits, self.clock
+            EVENT_SCHEMAS,
+            writer.append,
+            GroupCommit([writer.append], 0, 10_000),
+            house.published,
+            house.catalogue,
+            settings.age_limits,
+            self.clock,
         )
 
     # The course of the month -------------------------------------------------------------------------------
@@ -208,6 +215,7 @@ class MonthPlayer:
             product_code=life.product_code,
             generation="legacy" if life.legacy else "concurrent_agreements",
             status=status,
+            access="granted" if status == "active" else "denied",
             active_since=(life.again_at if again else life.since)
             if status not in ("pending", "failed")
             else None,
@@ -253,7 +261,8 @@ class MonthPlayer:
 
     def _taken(self, batch: list[Used]) -> bool:
         place = self._random.randrange(len(self.webs))
-        web = self.webs[place]
+        # Who reports in the midst of a call of one process does so to another.
+        web = self._new_web([self._shards, 1][place]) if self._depth else self.webs[place]
         rows = [used.row for used in batch]
         form = web.plain
         if self._random.random() < 0.3:

@@ -136,10 +136,34 @@ def test_what_it_advises_for_a_wrong_fold_mends_it(house: House) -> None:
     sub, _ = eventful(house)
     change(LedgerRowModel, sub, "gpu_hours#2026-11-22T12", metered=1)
     (one,) = house.new_auditor().audit()
-    assert "folded_segments" in one.advice
-    change(HourRow, "2026-11-22T12", folded_segments=0)
-    change(LedgerRowModel, sub, "gpu_hours#2026-11-22T12", segments=0)
+    assert "`folded` of the hour in usage-hours to 0" in one.advice
+    change(HourRow, "2026-11-22T12", folded=0)
     house.run()
+    assert balanced(house)
+
+
+def test_what_it_advises_mends_an_hour_that_is_quiet_too(house: House) -> None:
+    """By a worker that remembers the hour, and by one that does not."""
+    sub, _ = eventful(house)
+    house.clock.advance(hours=6)
+    house.run(2)
+    for _ in range(2):
+        change(LedgerRowModel, sub, "gpu_hours#2026-11-22T12", metered=1)
+        house.run()
+        assert not balanced(house)
+        change(HourRow, "2026-11-22T12", folded=0)
+        house.run()
+        assert balanced(house)
+        house.restart()
+
+
+def test_a_row_of_a_later_fold_than_the_complete_one_is_not_compared(house: House) -> None:
+    """It may know more; who wrote it has not said yet that it has written all."""
+    sub, _ = eventful(house)
+    wrong = LedgerRowModel.get(sub, GPU)
+    change(LedgerRowModel, sub, GPU, metered=wrong.metered + 1, fold=wrong.fold)
+    assert not balanced(house)
+    change(LedgerRowModel, sub, GPU, fold=HourRow.get(TEN).folded + 1)
     assert balanced(house)
 
 
@@ -149,7 +173,7 @@ def test_usage_that_was_billed_and_then_belonged_to_another_is_found(house: Hous
     house.clock.advance(hours=1, minutes=10)
     house.run()
     # The fold had not seen that another had the id first: its writer was slow.
-    change(LedgerRowModel, sub, GPU, metered=0, segments=9)
+    change(LedgerRowModel, sub, GPU, metered=0, fold=9)
     (one,) = [one for one in house.new_auditor().audit() if one.wrong == "more was billed than accepted"]
     assert (one.holder, one.micro_units) == (sub, -5_000_000)
     assert "refund" in one.advice
@@ -248,7 +272,9 @@ def test_no_usage_and_nothing_has_run_do_not_look_alike(house: House) -> None:
     assert measures.standing_still(time.time()) == []
     later = max(done.values()) + measures.LONGEST_STAND_SECONDS + 1
     sentences = measures.standing_still(later)
-    assert [sentence.split(" has")[0] for sentence in sentences] == ["No fold", "No plan", "No send"]
+    assert [sentence.split(" has")[0] for sentence in sentences] == [
+        f"The step {step}" for step in measures.STEPS
+    ]
 
 
 def test_a_step_that_fails_stands_still_alone(house: House, wire: Wire) -> None:

@@ -21,11 +21,13 @@ def test_it_knows_what_is_metered(tmp_path: Path) -> None:
     assert contract
     assert not contract.is_metered
     assert catalogue.product("nobody's") is None
-    assert catalogue.dimensions == {"gpu_hours", "requests", "seats", "plan"}
+    assert catalogue.dimensions == {"gpu_hours", "cpu_hours", "requests", "seats", "plan"}
 
 
 def test_the_catalogue_of_this_repository_is_read() -> None:
-    assert read_catalogue(ROOT / "products.yaml").products
+    found = read_catalogue(ROOT / "products.yaml")
+    assert found.products["74azexampleendpoints00000"].endpoints == {"CPU": "cpu_hours", "GPU": "gpu_hours"}
+    assert found.products["5fexampleclassic0000000000"].endpoints == {}
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,20 @@ def test_the_catalogue_of_this_repository_is_read() -> None:
                 "2026-12-01 00:00:01Z",
                 "noon",
                 "null",
+            )
+        ),
+        *(
+            (
+                f"products: [{{product_code: a, pricing_model: {model}, "
+                f"dimensions: [{{key: gpu}}], {members}}}]",
+                says,
+            )
+            for model, members, says in (
+                ("subscription", "endpoints: {GPU: gpus}", "endpoints names gpus, which is no dimension"),
+                ("subscription", "endpoints: {APU: gpu}", "endpoints names APU, which is no accelerator"),
+                ("subscription", "endpoints: {GPU: [gpu]}", "which is no dimension"),
+                ("subscription", "endpoints: 7", "not of the right kind"),
+                ("contract", "endpoints: {GPU: gpu}", "a contract is never metered"),
             )
         ),
         (

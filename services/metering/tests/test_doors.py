@@ -11,6 +11,8 @@ from shelf_marketplace import URL
 from wire import Wire, dynamodb_refuses
 
 from chassis.auth import KeyRing
+from chassis.times import rfc3339
+from metering.group_commit import GroupCommit
 from metering.run_now import RequestedRuns
 from metering.settings import Settings
 from metering.tables.models import MeteringKey, SegmentRow
@@ -26,7 +28,8 @@ def client(web: tuple[Any, HousesClock], house: House) -> Any:
     clock.house = house
     # What it remembers of the tables was of another test's.
     metering = app.app.extensions["marketplane"].parts
-    metering.intake._usage_log = metering.record_desk._usage_log = house.usage_log
+    metering.intake._group_commit = GroupCommit([house.log_writer.append], 0, 10_000)
+    metering.record_desk._usage_log = house.usage_log
     return app.test_client()
 
 
@@ -143,6 +146,20 @@ def test_the_balance_of_a_customers_usage_is_told(
     assert (row["accepted"], row["held"], row["balanced"]) == ("1.5", "1.5", True)
     assert row["reasons"] == [{"kind": "held", "reason": "several_subscriptions", "quantity": "1.5"}]
     assert get("/v1/customer-balance", customer_id=customer, product_code=OTHER).json()["dimensions"] == []
+
+
+def test_what_is_taken_while_the_product_is_unknown_is_not_taken_for_ever(
+    house: House, post: Callable[..., Any]
+) -> None:
+    sub = house.buy(CONTRACT, known=False)
+
+    def seats() -> dict[str, Any]:
+        return house.event(sub, dimension="seats") | {"time": rfc3339(house.clock.now())}
+
+    assert post(seats()).status_code == 202
+    house.publish(sub)
+    answer = post(seats())
+    assert (answer.status_code, answer.json()["refused"][0]["reason"]) == (400, "not_metered")
 
 
 def test_a_good_event_beside_bad_ones_is_207_and_they_are_named(
@@ -402,6 +419,96 @@ def test_usage_is_read_page_by_page(five_hours: str, get: Callable[..., Any]) ->
     }
 
 
+def test_usage_is_read_by_day_with_tags_and_corrections(house: House, get: Callable[..., Any]) -> None:
+    sub = house.buy()
+    house.use(sub, "5", time=at("22T09:30"), tags={"team": "research"})
+    house.use(sub, "2.5")
+    house.use(sub, "-1.25")
+    house.use(sub, "7", dimension="requests", time=at("21T23:00"))
+    house.cycle.fold_open_hours()
+    names = {"subscription_id": sub, "conflicting_events": 0}
+    assert get("/v1/usage", subscription_id=sub, by="day", tags=True).json() == {
+        "items": [
+            names
+            | {
+                "dimension": "gpu_hours",
+                "hour": "2026-11-22T00:00:00.000000Z",
+                "day": "2026-11-22",
+                "quantity": "7.5",
+                "corrections": "1.25",
+                "by_tags": [
+                    {"tags": {}, "quantity": "1.25"},
+                    {"tags": {"team": "research"}, "quantity": "5"},
+                ],
+            },
+            names
+            | {
+                "dimension": "requests",
+                "hour": "2026-11-21T00:00:00.000000Z",
+                "day": "2026-11-21",
+                "quantity": "7",
+                "by_tags": [{"tags": {}, "quantity": "7"}],
+            },
+        ],
+        "next_cursor": None,
+    }
+    nine, ten, eleven = get("/v1/usage", subscription_id=sub).json()["items"]
+    assert [one.get("corrections") for one in (nine, ten, eleven)] == [None, "1.25", None]
+    assert not {"day", "by_tags"} & (nine.keys() | ten.keys())
+
+
+@pytest.mark.parametrize("dimension", [{}, {"dimension": "gpu_hours"}])
+def test_usage_of_a_range_is_read_page_by_page(
+    five_hours: str, get: Callable[..., Any], dimension: dict[str, str]
+) -> None:
+    span = {"from": "2026-11-22T12:30:00+01:30", "until": "2026-11-22T14:00:00Z"} | dimension
+    found = pages(get, "/v1/usage", subscription_id=five_hours, limit=2, **span)
+    assert [row["quantity"] for page in found for row in page] == ["2", "3", "4"]
+    found = pages(get, "/v1/usage", subscription_id=five_hours, limit=1, by="day", **span)
+    assert [row["quantity"] for page in found for row in page] == ["9"]
+
+
+@pytest.mark.parametrize(
+    ("span", "name", "reason"),
+    [
+        ({"from": "2026-11-22T10:30:00Z"}, "from", "It is not a whole hour."),
+        ({"until": "2026-11-22T10:00:01Z"}, "until", "It is not a whole hour."),
+        (
+            {"from": "2026-11-22T10:00:00Z", "until": "2026-11-22T11:00:00+01:00"},
+            "until",
+            "It is not the later one.",
+        ),
+        ({"until": "0001-01-01T00:00:00Z"}, "until", "It is not the later one."),
+        (
+            {"from": "0001-01-01T00:00:00+01:00"},
+            "from",
+            "'0001-01-01T00:00:00+01:00' lies outside the years that can be reckoned with.",
+        ),
+    ],
+)
+def test_a_range_that_cannot_be_is_400_and_names_its_end(
+    house: House, get: Callable[..., Any], span: dict[str, str], name: str, reason: str
+) -> None:
+    answer = get("/v1/usage", subscription_id=house.buy(), **span)
+    assert slug(answer) == (400, "invalid-request")
+    assert answer.json()["errors"] == [{"in": "query", "path": name, "reason": reason}]
+
+
+def test_a_cursor_goes_on_with_its_own_question_only(
+    five_hours: str, house: House, get: Callable[..., Any]
+) -> None:
+    cursor = get("/v1/usage", subscription_id=five_hours, limit=2).json()["next_cursor"]
+    for other in (
+        {"subscription_id": house.buy()},
+        {"subscription_id": five_hours, "dimension": "requests"},
+        {"subscription_id": five_hours, "from": "2026-11-22T12:00:00Z"},
+        {"subscription_id": five_hours, "until": "2026-11-22T11:00:00Z"},
+    ):
+        answer = get("/v1/usage", cursor=cursor, **other)
+        assert slug(answer) == (400, "invalid-request")
+        assert answer.json()["detail"] == "The cursor is not one that this list gave."
+
+
 def test_records_are_read_page_by_page(five_hours: str, get: Callable[..., Any], house: House) -> None:
     found = pages(get, "/v1/metering-records", subscription_id=five_hours, limit=2)
     rows = [row for page in found for row in page]
@@ -511,6 +618,10 @@ def test_what_is_no_cursor_is_400(five_hours: str, get: Callable[..., Any], curs
         ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "limit": "many"}),
         ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "dimension": "a b"}),
         ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "nobody": "knows"}),
+        ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "by": "week"}),
+        ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "tags": "some"}),
+        ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "from": "yesterday"}),
+        ("/v1/usage", {"subscription_id": "sub_" + "a" * 26, "until": "2026-11-22T10:00:00"}),
         ("/v1/balance", {}),
         ("/v1/metering-records", {"limit": 101}),
     ],

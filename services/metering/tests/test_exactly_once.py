@@ -9,10 +9,10 @@ from shelf_marketplace import Fault, Refused
 from wire import Wire, dynamodb_refuses
 
 from chassis.problems import Unavailable
-from metering.fold import fold
-from metering.segments import partition_of, shard_of
+from metering.hour_fold import HourFold
+from metering.log_writer import LogWriter, part_of
+from metering.segments import FORMAT, shard_of
 from metering.tables.models import HourRow, LedgerRowModel, SegmentRow
-from metering.usage_log import UsageLog
 
 
 def test_both_generations_are_billed_to_the_unit(house: House) -> None:
@@ -78,12 +78,12 @@ def test_a_conflict_is_named_and_the_first_one_counts(house: House) -> None:
 def test_a_slow_writers_event_takes_its_place_from_whoever_came_second(house: House) -> None:
     """Two events under one id, the earlier written later: what was folded before must not be billed too."""
     first, second = house.buy(), house.buy()
-    slow = UsageLog(house.dynamodb, house.clock, house.settings.log_shards, house.settings.age_limits)
+    slow = LogWriter(house.dynamodb, house.clock, house.settings.log_shards)
     written = slow._write
     waiting = []
     slow._write = waiting.append  # type: ignore[method-assign]
     accepted = house.event(first, "2", event_id="same")
-    house.intake._usage_log = slow
+    house.intake._append = slow.append
     house.report(accepted)
     house.restart()
     house.clock.advance(minutes=1)
@@ -254,12 +254,12 @@ def test_the_shards_may_be_raised_between_two_writes(house: House) -> None:
     for sub in subs:
         house.use(sub, "1")
     house.settings = house.settings.model_copy(update={"log_shards": 16})
-    old = house.usage_log
+    old = house.log_writer
     house.restart()
     for sub in subs:
         house.use(sub, "2")
     # The process of before is still at work.
-    house.intake._usage_log = old
+    house.intake._append = old.append
     for sub in subs:
         house.use(sub, "4")
     house.clock.advance(hours=1, minutes=5)
@@ -305,19 +305,20 @@ def test_an_hour_announced_during_its_last_fold_is_not_retired(house: House) -> 
     house.use(sub, "1")
     late = house.event(sub, "5")
     house.clock.advance(hours=23)
-    read = house.usage_log.read
+    segments = house.usage_log.segments
 
-    def read_and_be_overtaken(hour: str) -> object:
-        found = read(hour)
+    def read_and_be_overtaken(part: str, after: str = "") -> object:
+        found = list(segments(part, after))
+        house.usage_log.segments = segments  # type: ignore[method-assign]
         house.clock.advance(hours=-4)
         house.report(late)
         house.clock.advance(hours=4)
-        return found
+        return iter(found)
 
     house.clock.advance(hours=4)
-    house.usage_log.read = read_and_be_overtaken  # type: ignore[method-assign, assignment]
+    house.usage_log.segments = read_and_be_overtaken  # type: ignore[method-assign, assignment]
     house.run()
-    house.usage_log.read = read  # type: ignore[method-assign]
+    assert house.usage_log.open_hours() == ["2026-11-22T10"]
     house.run(2)
     assert house.billed(sub) == "6"
     assert house.usage_log.open_hours() == []
@@ -330,11 +331,13 @@ def test_a_segment_of_a_later_release_stops_its_hour_and_no_other(house: House) 
     house.clock.advance(hours=1)
     house.use(sub, "2")
     shard = shard_of(sub, house.settings.log_shards)
-    stranger = SegmentRow(partition_of("2026-11-22T10", shard), "2026", format=3, events=1, data=b"?")
+    (writer,) = HourRow.get("2026-11-22T10").writers
+    part = part_of("2026-11-22T10", shard, writer)
+    stranger = SegmentRow(part, "f", format=FORMAT + 1, events=1, data=b"?")
     stranger.save()
     house.clock.advance(hours=1, minutes=5)
     failures = house.run_and_fail()
-    assert "format 3" in str(failures.exceptions)
+    assert f"format {FORMAT + 1}" in str(failures.exceptions)
     assert house.hours(sub) == {"22T11": "2"}
     stranger.delete()
     house.run()
@@ -345,13 +348,21 @@ def test_a_segment_of_a_later_release_stops_its_hour_and_no_other(house: House) 
 def test_an_older_fold_never_overwrites_a_newer(house: House) -> None:
     sub = house.buy()
     house.use(sub, "1")
-    slow = house.usage_log.read("2026-11-22T10")
+    slow = house.usage_log.hour("2026-11-22T10")
+    fold = HourFold(house.usage_log.segment)
+    for segment in house.usage_log.all_segments(slow):
+        fold.add(segment)
+    fold.settle()
+    number = house.usage_log.take_number(slow)
+    assert number == 1
     house.use(sub, "2")
     house.run()
-    house.ledger.book_fold("2026-11-22T10", fold(slow.events), slow.segments)
-    house.usage_log.mark_folded("2026-11-22T10", slow.segments)
+    assert house.usage_log.take_number(slow) is None
+    house.ledger.book_fold("2026-11-22T10", {row: fold.usage(row) for row in fold.rows()}, number)
+    house.usage_log.mark_folded(slow, number, fold.reading, late=True)
     assert house.balance(sub).accepted == 3_000_000
-    assert HourRow.get("2026-11-22T10").folded_segments == 2
+    row = HourRow.get("2026-11-22T10")
+    assert (row.folds, row.folded, row.folded_segments, row.quiet_since) == (2, 2, 2, 0)
 
 
 def test_prior_art_04_more_than_one_page_is_read(house: House) -> None:
@@ -368,7 +379,7 @@ def test_what_dynamodb_leaves_unwritten_is_written_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a batch: first nothing is taken, then one item, then two, then the rest."""
-    monkeypatch.setattr("metering.usage_log.time.sleep", lambda _: None)
+    monkeypatch.setattr("metering.log_writer.time.sleep", lambda _: None)
     sub = house.buy()
     batch_write_item = house.dynamodb.batch_write_item
     takes = [0, 1, 2]
@@ -380,7 +391,7 @@ def test_what_dynamodb_leaves_unwritten_is_written_again(
             batch_write_item(RequestItems={table: items[:most]})
         return {"UnprocessedItems": {table: items[most:]} if items[most:] else {}}
 
-    house.usage_log._dynamodb = _With(batch_write_item=reluctant)
+    house.log_writer._dynamodb = _With(batch_write_item=reluctant)
     house.report(*[house.event(sub, "1", time=at(f"22T0{hour}:30")) for hour in range(5)])
     house.run()
     assert house.billed(sub) == "5"
@@ -390,10 +401,10 @@ def test_what_dynamodb_leaves_unwritten_is_written_again(
 def test_prior_art_10_what_stays_unwritten_is_not_acknowledged(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metering.usage_log.time.sleep", lambda _: None)
+    monkeypatch.setattr("metering.log_writer.time.sleep", lambda _: None)
     sub = house.buy()
     event = house.event(sub, "1")
-    house.usage_log._dynamodb = _With(
+    house.log_writer._dynamodb = _With(
         batch_write_item=lambda RequestItems: {"UnprocessedItems": RequestItems}
     )
     with pytest.raises(Unavailable):
@@ -514,7 +525,7 @@ class _With:
         self.__dict__.update(attributes)
 
 
-@pytest.mark.parametrize("step", ["open_hours", "read"])
+@pytest.mark.parametrize("step", ["open_hours", "hour", "segments"])
 def test_no_hour_is_sealed_on_an_old_fold(house: House, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """What came since would go out under a later hour, and of a final hour perhaps not at all."""
     sub = house.buy()
@@ -523,7 +534,7 @@ def test_no_hour_is_sealed_on_an_old_fold(house: House, monkeypatch: pytest.Monk
     house.use(sub, "3")
     house.clock.advance(hours=2)
 
-    def away(*_: Any) -> Any:
+    def away(*_: Any, **__: Any) -> Any:
         raise TimeoutError
 
     with monkeypatch.context() as outage:
@@ -539,17 +550,17 @@ def test_what_comes_after_the_fold_does_not_miss_its_hour(house: House) -> None:
     """A cycle that takes long must not seal an hour that still ran when it was folded."""
     sub = house.buy()
     house.use(sub, "1")
-    read = house.usage_log.read
+    segments = house.usage_log.segments
 
-    def read_slowly(hour: str) -> Any:
-        found = read(hour)
-        found = found._replace(events=iter(list(found.events)))
-        house.usage_log.read = read  # type: ignore[method-assign]
-        house.use(sub, "3")
-        house.clock.advance(hours=2)
-        return found
+    def read_slowly(part: str, after: str = "") -> Any:
+        found = list(segments(part, after))
+        if found:
+            house.usage_log.segments = segments  # type: ignore[method-assign]
+            house.use(sub, "3")
+            house.clock.advance(hours=2)
+        return iter(found)
 
-    house.usage_log.read = read_slowly  # type: ignore[method-assign]
+    house.usage_log.segments = read_slowly  # type: ignore[method-assign, assignment]
     house.run()
     assert house.records(sub) == []
     house.run()
@@ -567,15 +578,15 @@ def test_late_usage_does_not_take_the_slot_of_an_hour_that_could_not_be_folded(
     house.use(sub, "2", time=at("22T10:20"))
     house.use(sub, "3", time=at("22T11:05"))
     house.clock.advance(hours=1)
-    read = house.usage_log.read
+    hour_of_log = house.usage_log.hour
 
     def away(hour: str) -> Any:
         if hour.endswith("22T11"):
             raise TimeoutError
-        return read(hour)
+        return hour_of_log(hour)
 
     with monkeypatch.context() as outage:
-        outage.setattr(house.usage_log, "read", away)
+        outage.setattr(house.usage_log, "hour", away)
         house.run_and_fail()
     assert house.hours(sub) == {"22T10": "1"}
     house.run()

@@ -81,6 +81,34 @@ def test_one_worker_alone_spreads_its_calls() -> None:
     assert time.slept == [0.25, 0.25, 0.25, 0.25]
 
 
+def test_what_comes_between_two_calls_does_not_slow_the_beat() -> None:
+    """Counting a call takes a while, and so does what a call is for; one that is late is followed sooner."""
+    time = WorkersTime(1000.0)
+
+    def count(_: int) -> bool:
+        time.seconds += 0.0625
+        return True
+
+    pace = SharedPace(count, 4, time.now, time.sleep)
+    moments = []
+    for work in (0.125, 0.25, 0.0, 0.0):
+        pace()
+        moments.append(time.now())
+        time.seconds += work
+    assert moments == [1000.0625, 1000.3750, 1000.6875, 1000.8750]
+
+
+def test_who_is_late_by_more_than_a_beat_makes_up_for_none_of_it() -> None:
+    time = WorkersTime(1000.0)
+    pace = SharedPace(lambda _: True, 4, time.now, time.sleep)
+    moments = []
+    for work in (0.5, 0.0, 0.0):
+        pace()
+        moments.append(time.now())
+        time.seconds += work
+    assert moments == [1000.0, 1000.5, 1000.75]
+
+
 def test_a_full_second_is_waited_for() -> None:
     time = WorkersTime(1000.25)
     SharedPace(lambda second: second >= 1002, 4, time.now, time.sleep)()

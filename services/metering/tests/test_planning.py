@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from metering.catalogue import PricingModel, Product
 from metering.hours import AwsWindow, after, end_of, hour_of, start_of
 from metering.ledger import LedgerRow
-from metering.planning import Limits, Plan, plan
+from metering.planning import Limits, Plan, plan, unsealed_hours
 from metering.quantities import LARGEST_RECORD
 from metering.records import Source
 from metering.subscriptions import Subscription
@@ -353,3 +353,15 @@ def test_a_record_has_no_more_sources_than_a_transaction_takes() -> None:
 def test_nothing_unbilled_plans_nothing() -> None:
     assert planned(row("2026-11-22T09", 10, allocated=10), row("2026-11-22T10", 5, allocated=7)) == Plan()
     assert planned() == Plan()
+
+
+@given(
+    st.timedeltas(timedelta(), timedelta(days=9)).map(lambda age: NOW - age),
+    st.timedeltas(timedelta(), timedelta(hours=5)),
+)
+def test_the_hours_that_wait_are_those_that_are_not_sealed_for_a_subscription_that_goes_on(
+    now: datetime, grace: timedelta
+) -> None:
+    limits = Limits(grace=grace)
+    begun = [hour_of(now - timedelta(hours=age)) for age in range(12)]
+    assert unsealed_hours(now, limits) == {hour for hour in begun if not is_sealed(hour, ACTIVE, now, limits)}

@@ -8,11 +8,11 @@ import pytest
 from house import House, at
 from hypothesis import given
 from hypothesis import strategies as st
+from plain_fold import fold
 from shelf_marketplace import Fault, Refused
 from wire import Wire
 
 from metering.explaining import Counts, explain
-from metering.fold import fold
 from metering.record_desk import ChangedTooOften, NoSuchRecord, RecordDesk
 from metering.records import Decision
 from metering.resolutions import DecidedOtherwise, NothingToDecide

@@ -10,8 +10,8 @@ from wire import Call, Wire
 
 from metering.catalogue import Choice, PricingModel, Product
 from metering.choosing import Chosen, Customer, choose
-from metering.fold import HourUsage
 from metering.holders import customers_usage, holder_of_customer
+from metering.hour_fold import HourUsage
 from metering.subscriptions import Subscription
 from metering.tables.ledger_store import Overtaken
 

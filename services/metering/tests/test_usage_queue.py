@@ -84,7 +84,7 @@ def test_a_message_goes_only_when_its_usage_is_durable(
     sub = house.buy()
     queue.send({"events": [house.event(sub, "1")]})
     with monkeypatch.context() as away:
-        away.setattr(house.usage_log, "append", lambda _: (_ for _ in ()).throw(TimeoutError))
+        away.setattr(house.intake, "_append", lambda _: (_ for _ in ()).throw(TimeoutError))
         away.setattr(queue, "retry_later", lambda message: _show_again(queue, message))
         assert work(house, queue) == 1
     assert work(house, queue) == 0

@@ -2,13 +2,15 @@
 
 import json
 import threading
+from collections.abc import Callable
 
 import pytest
 from house import Clients, House
 
 from chassis.queues import Message, Unreadable
+from metering import measures
 from metering.app import build_cycle
-from metering.worker import loops, read_signal
+from metering.worker import fold_loop, loops, read_signal
 
 SIGNAL = {
     "id": "1",
@@ -120,3 +122,38 @@ def test_an_ending_subscription_is_sealed_by_the_cycle_that_its_signal_woke(hous
 
     loops(Once(), NobodyAsks(), QueueOnAShelf([], stop), pause_seconds=1)["cycle"](stop)  # type: ignore[arg-type]
     assert house.billed(sub) == "2"
+
+
+def test_the_fold_loop_folds_again_and_again_whatever_could_not_be_folded() -> None:
+    stop = threading.Event()
+    folds: list[int] = []
+
+    class Folds:
+        def fold_open_hours(self, told_to_stop: Callable[[], bool]) -> dict[str, Exception]:
+            folds.append(len(folds))
+            if len(folds) == 3:
+                stop.set()
+            assert told_to_stop() is stop.is_set()
+            return {"2026-11-22T10": ValueError("A segment cannot be read.")}
+
+    fold_loop(Folds(), pause_seconds=0.001)["fold"](stop)  # type: ignore[arg-type]
+    assert folds == [0, 1, 2]
+
+
+def test_the_fold_loop_shows_usage_and_bills_nothing(house: House) -> None:
+    sub = house.buy()
+    house.use(sub, "2")
+    house.clock.advance(hours=2)
+    stop = threading.Event()
+    fold, steps = house.cycle.fold_open_hours, dict(measures._last_step)
+
+    def once(told_to_stop: Callable[[], bool]) -> dict[str, Exception]:
+        failures = fold(told_to_stop)
+        stop.set()
+        return failures
+
+    house.cycle.fold_open_hours = once  # type: ignore[method-assign, assignment]
+    fold_loop(house.cycle, pause_seconds=86_400)["fold"](stop)
+    assert [(row.hour, row.metered) for row in house.ledger.rows(sub)] == [("2026-11-22T10", 2_000_000)]
+    assert house.records(sub) == []
+    assert measures._last_step == steps, "that a cycle has folded only a cycle may say"

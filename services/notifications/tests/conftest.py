@@ -209,7 +209,7 @@ def whole_world(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
                 eventbridge_secrets=",".join(samples.EVENTBRIDGE_SECRETS),
                 products_file=products,
                 contracts_dir=REPOSITORY / "openapi",
-                aws_attempts=1,
+                aws_attempts=2,  # the tables': one quickly, one by the client
                 webhooks_allow_inside=True,
             )
         )

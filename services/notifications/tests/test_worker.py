@@ -3,6 +3,7 @@
 import itertools
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import samples
@@ -11,6 +12,7 @@ from samples import action, after, cancelled_life, created, deprovisioned, ended
 
 from chassis.queues import Unreadable
 from notifications.tables.rows import published
+from notifications.tables.store import Overtaken
 
 
 def test_the_recorded_life(world: World) -> None:
@@ -123,6 +125,24 @@ def test_what_cannot_be_read_writes_nothing(world: World) -> None:
     with pytest.raises(Unreadable, match="none of the known shapes"):
         world.apply('{"hello": "world"}')
     assert set(world.counts().values()) == {0}
+
+
+def test_a_row_that_the_sweep_had_to_leave_does_not_wait_for_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who changed it meanwhile only asked AWS about it; the clock may stand still from then on."""
+    world.apply(*cancelled_life())
+    world.clock.advance(hours=5)
+
+    def too_late(*_: Any) -> None:
+        raise Overtaken
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(world.worker.store, "replace", too_late)
+        world.worker.sweep_when_due()
+    assert world.row().status == "ending"
+    world.worker.sweep_when_due()
+    assert world.row().status == "ended"
 
 
 def test_the_sweep_ends_what_nothing_announces(world: World) -> None:

@@ -46,7 +46,7 @@ from marketplace_simulator.times import rfc3339
 _SLUGS = {404: "not-found", 409: "conflict", 503: "engine-unavailable"}
 
 # Members of a catalogue's entry that AWS never hears of.
-_SELLERS_OWN = ("support", "metering", "branding", "registration")
+_SELLERS_OWN = ("support", "metering", "endpoints", "branding", "registration")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +59,10 @@ class Caller:
 
     def may(self, *scopes: str) -> bool:
         return bool(self.scopes.intersection(scopes))
+
+
+PRESENT: ContextVar[Caller] = ContextVar("PRESENT")
+"""Who sent the request that is being answered."""
 
 
 class KeyRing:
@@ -194,7 +199,7 @@ def security_map(
                 "The credentials lack the scope for this.",
                 f"One of these scopes is needed: {', '.join(sorted(wanted)) or 'none is enough'}.",
             )
-        return {"sub": caller.name, "caller": caller}
+        return _is_present(caller)
 
     async def check_key(api_key: str, request: Any = None) -> dict[str, Any] | None:
         caller = keys.check(api_key) if keys.remembers(api_key) else await _in_thread(keys.check, api_key)
@@ -214,7 +219,7 @@ def security_map(
 
             async def check_session(secret: str) -> dict[str, Any] | None:
                 caller = await _in_thread(sessions[header], secret)
-                return {"sub": caller.name, "caller": caller} if caller else None
+                return _is_present(caller) if caller else None
 
             return self._get_verify_func(check_session, security_scheme["in"], header, required_scopes)
 
@@ -223,6 +228,11 @@ def security_map(
             return self._get_verify_func(check_token)
 
     return {"apiKey": Keys, "bearer": Tokens}
+
+
+def _is_present(caller: Caller) -> dict[str, Any]:
+    PRESENT.set(caller)
+    return {"sub": caller.name, "caller": caller}
 
 
 async def _in_thread(check: Callable[[str], Caller | None], credential: str) -> Caller | None:

@@ -73,15 +73,15 @@ def operations(contract: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def named_schema(contract: dict[str, Any], name: str) -> Any:
     """A schema of `components` with its references to other schemas replaced, for a compiled validator."""
-    schemas = contract["components"]["schemas"]
+    return without_references(contract, contract["components"]["schemas"][name])
 
-    def replaced(node: Any) -> Any:
-        if isinstance(node, list):
-            return [replaced(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        if "$ref" in node:
-            return replaced(schemas[node["$ref"].rsplit("/", 1)[1]])
-        return {key: replaced(value) for key, value in node.items()}
 
-    return replaced(schemas[name])
+def without_references(contract: dict[str, Any], schema: Any) -> Any:
+    """A schema with its references to the contract's named schemas replaced by them."""
+    if isinstance(schema, list):
+        return [without_references(contract, item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return named_schema(contract, schema["$ref"].rsplit("/", 1)[1])
+    return {key: without_references(contract, value) for key, value in schema.items()}

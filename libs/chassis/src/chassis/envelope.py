@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import metrics
+from chassis.bodies import replayed
 from chassis.problems import NotFound, Problem
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ class RequestEnvelope:
         # Connexion writes the operation into this dictionary; made here, it is still the same one when the
         # request is over.
         scope.setdefault("extensions", {})
+        scope["headers"] = [_with_plain_media_type(*header) for header in scope["headers"]]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
@@ -126,12 +128,7 @@ class RequestEnvelope:
             *(pair for pair in scope["headers"] if pair[0] not in (b"transfer-encoding", b"content-length")),
             (b"content-length", str(len(body)).encode()),
         ]
-        pending: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
-
-        async def replayed() -> Message:
-            return pending.pop() if pending else await receive()
-
-        return replayed
+        return replayed(bytes(body), receive)
 
     async def _refuse(self, problem: Problem, scope: Scope, send: Send) -> None:
         """Answer by ourselves, and hang up: nobody has read the body."""
@@ -156,3 +153,12 @@ def _request_id(scope: Scope) -> str:
 def _operation(scope: Scope) -> str:
     routing: dict[str, Any] = scope.get("extensions", {}).get("connexion_routing", {})
     return str(routing.get("operation_id") or "unknown")
+
+
+def _with_plain_media_type(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A content type in small letters, its parameters as they are. Media types have no case (RFC 9110,
+    8.3.1), but Connexion lets pass unchecked what it does not know by its letters."""
+    if name != b"content-type":
+        return name, value
+    media_type, *parameters = value.split(b";", 1)
+    return name, b";".join([media_type.lower(), *parameters])

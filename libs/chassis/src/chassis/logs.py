@@ -7,7 +7,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -37,6 +37,21 @@ _SECRET_SHAPES = re.compile(
     r"mpk_\w+|eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
 )
 _DEEPEST = 8
+
+
+class _Out:
+    """Where lines go. Loggers keep what they were made with, and this may be told later."""
+
+    stream: TextIO = sys.stdout
+
+    def write(self, text: str) -> None:
+        self.stream.write(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
+_out = _Out()
 
 
 def is_secret(name: object) -> bool:
@@ -86,23 +101,26 @@ def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -
         name_service,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    in_the_end: list[Any] = [
+        structlog.processors.format_exc_info,
+        # After the exception has become text, and before anything is written.
+        withhold_secrets,
+        structlog.processors.JSONRenderer(),
+    ]
+    _out.stream = stream or sys.stdout
+    # Our own lines go past the standard library's logging: through it, a request's line cost as much as what
+    # a busy operation does.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, *in_the_end],
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _out)),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream or sys.stdout)
+    handler = logging.StreamHandler(_out.stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                # After the exception has become text, and before anything is written.
-                withhold_secrets,
-                structlog.processors.JSONRenderer(),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *in_the_end],
         )
     )
     root = logging.getLogger()

@@ -56,6 +56,7 @@ class QuickCalls:
         connect_seconds: how long to wait for a connection.
         read_seconds: how long to wait for an answer.
         ca_file: the certificates to trust.
+        user_agent: who asks; AWS's logs name the caller so.
         connections: how many are kept.
     """
 
@@ -68,11 +69,13 @@ class QuickCalls:
         connect_seconds: float,
         read_seconds: float,
         ca_file: str,
+        user_agent: str,
         connections: int,
     ) -> None:
         self._endpoint = endpoint
         self._region = region
         self._credentials = credentials
+        self._user_agent = user_agent
         self._pool = urllib3.PoolManager(
             maxsize=connections,
             timeout=urllib3.Timeout(connect=connect_seconds, read=read_seconds),
@@ -91,7 +94,11 @@ class QuickCalls:
         signed = AWSRequest(
             "POST",
             self._endpoint + "/",
-            {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"},
+            {
+                "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+                "Content-Type": "application/x-amz-json-1.0",
+                "User-Agent": self._user_agent,
+            },
             body,
         )
         SigV4Auth(self._credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(signed)
@@ -133,14 +140,20 @@ class QuickConnection(Connection):
 
 def quick_calls(settings: ChassisSettings, connections: int | None = None) -> QuickCalls | None:
     """None where a proxy stands before DynamoDB, or there are no credentials yet: the client sees to both.
+    And where a call may be tried only once: that try is the client's, or nobody would say what went wrong.
 
     Args:
-        settings: Region and time-outs.
+        settings: Region, time-outs and the number of attempts.
         connections: how many are kept; one for each thread of a web process when None.
     """
+    if settings.aws_attempts == 1:
+        return None
     session = botocore.session.get_session()
     credentials = session.get_credentials()
-    endpoint = client(settings, "dynamodb").meta.endpoint_url
+    # The client finds it by itself, but has it in `user_agent` before its first call only where it was given.
+    app_id = session.get_config_variable("user_agent_appid")
+    meta = client(settings, "dynamodb", user_agent_appid=app_id).meta
+    endpoint = meta.endpoint_url
     if credentials is None or get_environ_proxies(endpoint):
         return None
     return QuickCalls(
@@ -150,6 +163,7 @@ def quick_calls(settings: ChassisSettings, connections: int | None = None) -> Qu
         connect_seconds=settings.aws_connect_timeout_seconds,
         read_seconds=settings.aws_read_timeout_seconds,
         ca_file=session.get_config_variable("ca_bundle") or get_cert_path(True),
+        user_agent=meta.config.user_agent,
         connections=connections or settings.web_threads,
     )
 

@@ -69,11 +69,16 @@ def bind(models: list[type[Model]], settings: ChassisSettings, quick: QuickCalls
 
 
 def create_tables(models: list[type[Model]]) -> None:
-    """Create what is not there. For local use; elsewhere the deployment's stacks do it."""
+    """Create what is not there. For local use; elsewhere the deployment's stacks do it.
+
+    No table forgets: a local engine deletes by the machine's clock what a time to live names, and the house
+    may live by a played one, which is often behind it.
+    """
     for model in models:
         try:
             if not model.exists():
-                model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+                # Not `model.create_table`, which switches the time to live on.
+                model._get_connection().create_table(billing_mode="PAY_PER_REQUEST", **model._get_schema())
         except TableError as error:
             # Another process was quicker.
             if (

@@ -4,7 +4,6 @@ Connexion's own validator is Python's jsonschema, compiled anew for each request
 mistake only.
 """
 
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import jsonschema_rs
@@ -15,8 +14,10 @@ from connexion.validators import VALIDATOR_MAP
 from connexion.validators.form_data import FormDataValidator
 from connexion.validators.parameter import ParameterValidator
 from jsonschema import ValidationError
-from starlette.types import Message, Receive, Scope
+from starlette.types import Receive, Scope
 
+from chassis.async_operations import DOCUMENT
+from chassis.bodies import replayed, whole_body
 from chassis.logs import is_secret
 from chassis.problems import Problem
 
@@ -146,7 +147,7 @@ class JsonBodyValidator:
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
         if self._unread:
             return receive, scope
-        body = b"".join([part async for part in _parts(receive)])
+        body = await whole_body(receive)
         if body:
             try:
                 document = orjson.loads(body)
@@ -156,28 +157,10 @@ class JsonBodyValidator:
                 errors = mistakes(self._validator, document)
                 if errors:
                     raise invalid_body(errors)
+            scope.setdefault("state", {})[DOCUMENT] = document
         elif self._required:
             raise unreadable_body("A body is needed.")
-        return _replay(body, receive), scope
-
-
-async def _parts(receive: Receive) -> AsyncIterator[bytes]:
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        more = message.get("more_body", False)
-        yield message.get("body", b"")
-
-
-def _replay(body: bytes, receive: Receive) -> Callable[[], Any]:
-    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replayed() -> Message:
-        return pending.pop() if pending else await receive()
-
-    return replayed
+        return replayed(body, receive), scope
 
 
 class Parameters(ParameterValidator):  # type: ignore[misc]

@@ -20,7 +20,8 @@ from connexion.resolver import Resolver
 from pynamodb.exceptions import PynamoDBException
 from starlette.exceptions import HTTPException
 
-from chassis.auth import BearerTokens, Caller, KeyRing, security_map
+from chassis.async_operations import AsyncOperations, coroutines
+from chassis.auth import PRESENT, BearerTokens, Caller, KeyRing, security_map
 from chassis.aws import is_outage
 from chassis.contract import METHODS, load_contract, operations
 from chassis.envelope import RequestEnvelope
@@ -29,6 +30,7 @@ from chassis.problems import Problem, Unavailable
 from chassis.readiness import Readiness
 from chassis.senders import client_address
 from chassis.settings import ChassisSettings
+from chassis.short_way import ShortWay, short_operations
 from chassis.validation import validator_map
 
 log = structlog.get_logger()
@@ -69,8 +71,7 @@ def parts() -> Any:
 
 def caller() -> Caller:
     """Who sent the present request. Only operations that the contract guards have one."""
-    found: Caller = connexion.context.context["token_info"]["caller"]
-    return found
+    return PRESENT.get()
 
 
 def sender_address() -> str:
@@ -133,7 +134,10 @@ def build_web_app(
     )
     # FlaskApp gives Flask ten threads and no setting (spec-first/connexion issue 1979): handlers that wait
     # for AWS would starve the rest.
-    app._middleware_app.asgi_app = WSGIMiddleware(app.app.wsgi_app, workers=settings.web_threads)
+    threads = WSGIMiddleware(app.app.wsgi_app, workers=settings.web_threads)
+    names = {name: resolver.function_name(name) for name in operations(document)}
+    functions = coroutines(names.values())
+    app._middleware_app.asgi_app = AsyncOperations(functions, app.app, threads)
     app.app.extensions["marketplane"] = Assembled(service, parts, readiness, document, settings.proxy_hops)
     allowed_methods = _allowed_methods(document)
     answers = ProblemAnswers(problem_pages or {}, app.app.app_context)
@@ -150,6 +154,13 @@ def build_web_app(
         max_body_bytes=settings.max_body_bytes,
         headers={"X-Content-Type-Options": "nosniff", **(headers or {})},
         answer=answers.answer,
+    )
+    app.add_middleware(
+        ShortWay,
+        MiddlewarePosition.BEFORE_SWAGGER,
+        operations=short_operations(document, functions, names),
+        keys=keys,
+        context=app.app,
     )
     app.add_api(document, name=service)
     return app

@@ -1,5 +1,6 @@
 """The sample service's operations: what a handler may do, and how it may break."""
 
+import asyncio
 from typing import Any
 
 import flask
@@ -61,6 +62,25 @@ def break_down(how: str) -> Any:
 
 def close_note() -> Any:
     return json_answer({"by": caller().name})
+
+
+async def ring_bell(body: dict[str, Any] | None, content_type: str) -> flask.Response:
+    """Answered in the event loop: some bells ring when so many are rung at once, and one breaks."""
+    match body or {}:
+        case {"text": "cracked"}:
+            raise Problem(409, "bell-cracked", "The bell is cracked.", "It makes no sound.", retry_after=9)
+        case {"text": "breaks"}:
+            raise RuntimeError("a mistake of ours, by ada@example.com")
+        case {"text": "away"}:
+            raise ConnectTimeoutError(endpoint_url="http://nowhere.invalid")
+        case {"text": "together", "of": of}:
+            parts().append(asyncio.Event())
+            if len(parts()) == of:
+                for one in parts():
+                    one.set()
+            await parts()[-1].wait()
+    said = {"body": body, "content_type": content_type, "by": caller().name}
+    return json_answer(said, 202, {"X-Frame-Options": "SAMEORIGIN"})
 
 
 def who_sends() -> Any:

@@ -1,5 +1,6 @@
 """The HTTP door. Each function is the operation of the same name in openapi/metering.yaml."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import flask
@@ -7,7 +8,9 @@ import flask
 from chassis.problems import NotFound, Problem
 from chassis.tables import decode_cursor, encode_cursor, foreign_cursor
 from chassis.times import parse_rfc3339, rfc3339
+from chassis.validation import invalid_body
 from chassis.web import caller, json_answer, parts
+from metering import usage_pages
 from metering.allocations import allocations
 from metering.balance import Balance
 from metering.held_decisions import HeldDecision, Wish
@@ -16,7 +19,6 @@ from metering.hours import hour_of
 from metering.problems import names_errors
 from metering.records import Decision
 from metering.schemas import (
-    AllocationSchema,
     BalanceSchema,
     DecidedUsageSchema,
     FateSchema,
@@ -28,6 +30,7 @@ from metering.schemas import (
     PlannedRecordSchema,
     RefusalSchema,
     SendSchema,
+    quantities_by_tags,
 )
 
 if TYPE_CHECKING:
@@ -43,16 +46,18 @@ def _metering() -> "Metering":
     return found
 
 
-def post_usage_events(body: Any) -> Any:
+async def post_usage_events(body: Any, content_type: str) -> flask.Response:
+    """Answered in the event loop: see `chassis.async_operations`."""
     intake = _metering().intake
-    match flask.request.mimetype:
+    match content_type:
         case "application/cloudevents+json":
-            accepted, refused = intake.take([body], intake.cloud_event)
+            rows, form, place = [body], intake.cloud_event, ""
         case "application/cloudevents-batch+json":
-            accepted, refused = intake.take(body, intake.cloud_event)
+            rows, form, place = body, intake.cloud_event, ""
         case _:
-            accepted, refused = intake.take(body["events"], intake.plain, "/events")
-    refusals = RefusalSchema(many=True).dump(refused)
+            rows, form, place = body["events"], intake.plain, "/events"
+    accepted, refused = await intake.take_with_others(rows, form, place)
+    refusals = RefusalSchema(many=True).dump(refused) if refused else []
     if not accepted:
         raise Problem(
             400,
@@ -66,10 +71,49 @@ def post_usage_events(body: Any) -> Any:
 
 
 def get_usage(
-    subscription_id: str, dimension: str | None = None, limit: int = 50, cursor: str | None = None
+    subscription_id: str,
+    dimension: str | None = None,
+    until: str | None = None,
+    by: str = "hour",
+    tags: bool = False,
+    limit: int = 50,
+    cursor: str | None = None,
+    **others: Any,
 ) -> Any:
-    rows, last = _metering().ledger.page(subscription_id, dimension, limit, decode_cursor(cursor))
-    return json_answer({"items": HourOfUsageSchema(many=True).dump(rows), "next_cursor": encode_cursor(last)})
+    since = others.get("from")  # no argument can be called so
+    try:
+        hours = usage_pages.hour_range(_moment("from", since), _moment("until", until))
+    except usage_pages.BadRange as error:
+        raise invalid_body([{"in": "query", "path": error.end, "reason": error.reason}]) from None
+    question = usage_pages.Question(subscription_id, dimension, hours, usage_pages.By(by), tags)
+    after = _ledger_place_of(decode_cursor(cursor), subscription_id)
+    try:
+        found, end = usage_pages.page(_metering().ledger, question, limit, after)
+    except usage_pages.WrongPlace:
+        raise foreign_cursor() from None
+    last = end and {"holder": {"S": subscription_id}, "usage_key": {"S": f"{end.dimension}#{end.hour}"}}
+    return json_answer(
+        {"items": HourOfUsageSchema(many=True).dump(found), "next_cursor": encode_cursor(last)}
+    )
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else parse_rfc3339(text)
+    except ValueError as error:
+        raise invalid_body([{"in": "query", "path": name, "reason": str(error)}]) from None
+
+
+def _ledger_place_of(key: dict[str, Any] | None, holder: str) -> usage_pages.Place | None:
+    if key is None:
+        return None
+    try:
+        dimension, separator, hour = key["usage_key"]["S"].rpartition("#")
+        if key["holder"]["S"] != holder or not (dimension and separator and hour):
+            raise foreign_cursor()
+    except KeyError:
+        raise foreign_cursor() from None
+    return usage_pages.Place(dimension, hour)
 
 
 def list_metering_records(
@@ -151,7 +195,7 @@ def get_metering_record(metering_record_id: str) -> Any:
     return json_answer(
         {
             "metering_record": MeteringRecordSchema().dump(record),
-            "allocations": AllocationSchema(many=True).dump(sorted(buckets.items())),
+            "allocations": quantities_by_tags(buckets),
             "tags_left_out": record.tags_left_out,
             "sends": SendSchema(many=True).dump(record.sends),
         }

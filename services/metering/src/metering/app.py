@@ -13,8 +13,9 @@ from chassis.auth import KeyRing
 from chassis.clock import Clock, clock_for
 from chassis.contract import load_contract, named_schema
 from chassis.queues import Queue, create_queue_with_dlq
+from chassis.quick_calls import QuickCalls, quick_calls
 from chassis.readiness import Readiness
-from chassis.tables import ask, bind, create_tables
+from chassis.tables import LEAST_POOL, ask, bind, create_tables
 from chassis.web import build_web_app
 from chassis.worker import run_worker
 from metering import tables
@@ -23,8 +24,13 @@ from metering.catalogue import Catalogue, read_catalogue
 from metering.cycle import MeteringCycle
 from metering.dry_run import DryRun
 from metering.each import Stop, never
+from metering.endpoint_desk import EndpointDesk
+from metering.endpoint_tracker import EndpointTracker
+from metering.folder import Folder
+from metering.group_commit import GroupCommit
 from metering.held_usage import HeldUsage
 from metering.intake import Intake
+from metering.log_writer import LogWriter
 from metering.marketplace import Marketplace
 from metering.pace import SharedPace
 from metering.planner import Planner
@@ -36,6 +42,7 @@ from metering.settings import Settings
 from metering.statements import Statements
 from metering.tables.call_rate import take as take_a_call
 from metering.tables.decision_store import DecisionStore
+from metering.tables.endpoint_store import EndpointStore
 from metering.tables.ledger_store import LedgerStore
 from metering.tables.models import LedgerRowModel, MeteringKey, SegmentRow, SubscriptionRow
 from metering.tables.published import Published
@@ -44,7 +51,7 @@ from metering.tables.record_store import RecordStore
 from metering.tables.run_store import RunStore
 from metering.usage_log import UsageLog
 from metering.usage_queue import usage_loop
-from metering.worker import loops
+from metering.worker import fold_loop, loops
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ class Metering:
     held_usage: HeldUsage
     decisions: DecisionStore
     reconciler: Reconciler
+    endpoint_desk: EndpointDesk
     clock: Clock
 
 
@@ -71,24 +79,38 @@ class Books:
     ledger: LedgerStore
     records: RecordStore
     decisions: DecisionStore
+    endpoints: EndpointStore
     published: Published
 
 
-def build_books(settings: Settings) -> Books:
-    """Bind the tables and open the books."""
-    connection = bind([*tables.OWN, *tables.READ], settings)
-    return Books(LedgerStore(connection), RecordStore(connection), DecisionStore(connection), Published())
+def build_books(settings: Settings, quick: QuickCalls | None = None) -> Books:
+    """Bind the tables and open the books; with `quick`, all their calls are tried by it first."""
+    connection = bind([*tables.OWN, *tables.READ], settings, quick)
+    return Books(
+        LedgerStore(connection),
+        RecordStore(connection),
+        DecisionStore(connection),
+        EndpointStore(connection),
+        Published(),
+    )
 
 
 def build_usage_log(settings: Settings, clock: Clock) -> UsageLog:
-    return UsageLog(aws.client(settings, "dynamodb"), clock, settings.log_shards, settings.age_limits)
+    return UsageLog(aws.client(settings, "dynamodb"), clock, settings.age_limits)
 
 
 def build_intake(settings: Settings, clock: Clock, published: Published, catalogue: Catalogue) -> Intake:
     document = load_contract(contract_file(settings))
+    dynamodb = aws.client(settings, "dynamodb")
+    writers = [LogWriter(dynamodb, clock, settings.log_shards) for _ in range(settings.log_writers)]
     return Intake(
         {name: named_schema(document, name) for name in ("UsageEvent", "UsageCloudEvent")},
-        build_usage_log(settings, clock),
+        writers[0].append,
+        GroupCommit(
+            [writer.append for writer in writers],
+            settings.commit_linger_ms / 1000,
+            settings.commit_most_waiting_events,
+        ),
         published,
         catalogue,
         settings.age_limits,
@@ -134,6 +156,7 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
             HeldUsage(books.ledger, statements, books.decisions, books.published, clock),
             books.decisions,
             reconciler,
+            EndpointDesk(books.endpoints, books.published, catalogue, clock),
             clock,
         ),
         readiness=_readiness(clock),
@@ -150,7 +173,7 @@ def build_cycle(settings: Settings, clock: Clock, client: Any | None = None) -> 
     """
     if client is None:
         client = aws.client(settings, "meteringmarketplace", region=settings.marketplace_region, attempts=1)
-    books = build_books(settings)
+    books = build_books(settings, _quick(settings))
     planner = Planner(
         books.ledger,
         books.records,
@@ -168,12 +191,17 @@ def build_cycle(settings: Settings, clock: Clock, client: Any | None = None) -> 
             partial(take_a_call, settings.marketplace_region, settings.aws_calls_per_second),
             settings.aws_calls_per_second,
         ),
+        settings.sender_threads,
     )
-    return MeteringCycle(build_usage_log(settings, clock), books.ledger, planner, sender, clock)
+    usage_log = build_usage_log(settings, clock)
+    folder = Folder(usage_log, books.ledger, settings.fold_most_events)
+    log_writer = LogWriter(aws.client(settings, "dynamodb"), clock, settings.log_shards)
+    tracker = EndpointTracker(books.endpoints, books.published, log_writer.append)
+    return MeteringCycle(tracker, usage_log, folder, planner, sender, clock)
 
 
 def build_auditor(settings: Settings, clock: Clock) -> Auditor:
-    books = build_books(settings)
+    books = build_books(settings, _quick(settings))
     return Auditor(build_usage_log(settings, clock), books.ledger, books.records, clock)
 
 
@@ -190,6 +218,7 @@ def work(settings: Settings) -> None:
         "metering-worker",
         settings,
         loops(cycle, requested, signals, settings.cycle_seconds)
+        | fold_loop(cycle, settings.fold_seconds)
         | usage_loop(intake, usage_events)
         | audit_loop(build_auditor(settings, clock), clock, timedelta(minutes=settings.audit_every_minutes)),
         _readiness(clock) | {"signals queue": signals.ask, "usage events queue": usage_events.ask},
@@ -227,6 +256,11 @@ def create_local(settings: Settings) -> None:
     sqs = aws.client(settings, "sqs")
     for name in (settings.metering_signals_queue, settings.usage_events_queue):
         create_queue_with_dlq(sqs, name)
+
+
+def _quick(settings: Settings) -> QuickCalls | None:
+    """For the worker, whose many small writes would wait for botocore's client."""
+    return quick_calls(settings, connections=LEAST_POOL)
 
 
 def _readiness(clock: Clock) -> Readiness:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metering.balance import place_of
-from metering.fold import HourUsage
+from metering.hour_fold import HourUsage
 from metering.ledger import LedgerRow
 from metering.quantities import to_text
 from metering.records import MeteringRecord
@@ -43,8 +43,8 @@ class Imbalance:
 
 
 _FOLD_AGAIN = (
-    "Nothing is lost: the log has every event. Set `folded_segments` of the hour in usage-hours, and "
-    "`segments` of the row in metering-ledger, to 0; the next cycle folds the hour again."
+    "Nothing is lost: the log has every event. Set `folded` of the hour in usage-hours to 0; the next cycle "
+    "books all rows of the hour again."
 )
 _LOOK_AT_RECORDS = (
     "Compare the subscription's metering records with the ledger row before anything of this hour is billed "
@@ -69,8 +69,8 @@ def imbalances(
         rows: all its ledger rows.
         records: all its metering records.
         logged: what the log says of it.
-        hours: those that `logged` is complete for, each with its number of segments; of the others the
-            ledger's last fold stands. A row that a newer fold has written meanwhile is not compared.
+        hours: those whose newest complete fold had read what `logged` has, each with that fold's number; of
+            the others the ledger's last fold stands. A row that a later fold has written is not compared.
     """
     in_records: dict[tuple[str, str], int] = defaultdict(int)
     found: set[Imbalance] = set()
@@ -98,7 +98,7 @@ def imbalances(
             (row.allocated - allocated, "the ledger and its metering records disagree", _LOOK_AT_RECORDS),
             (min(row.unbilled, 0), "more was billed than accepted", _TAKEN_BACK),
         ]
-        if row.segments <= hours.get(hour, -1):
+        if row.fold <= hours.get(hour, -1):
             checks += [
                 (row.metered - should.metered, "the ledger's usage is not the log's", _FOLD_AGAIN),
                 (row.corrections - should.corrections, "its corrections are not the log's", _FOLD_AGAIN),

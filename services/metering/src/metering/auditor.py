@@ -11,7 +11,7 @@ from chassis.clock import Clock
 from chassis.worker import Loop
 from metering import measures
 from metering.audit import Imbalance, Logged, imbalances, moves_that_differ, of_move
-from metering.fold import HourUsage, fold
+from metering.hour_fold import HourFold, HourUsage
 from metering.ledger import LedgerRow
 from metering.tables.ledger_store import LedgerStore, rows_of
 from metering.tables.record_store import RecordStore
@@ -80,16 +80,20 @@ class Auditor:
         return found
 
     def _read_log(self) -> tuple[dict[str, Logged], dict[str, int]]:
-        """What the log says now, by holder, and of which hours: the open ones whose last fold saw all that is
-        there, each with its number of segments."""
+        """What the log says now, by holder, and of which hours: the open ones whose newest complete fold had
+        read the same, each with that fold's number."""
         logged: dict[str, dict[tuple[str, str], HourUsage]] = defaultdict(dict)
         hours: dict[str, int] = {}
         for hour in self._usage_log.open_hours():
-            found = self._usage_log.read(hour)
-            if found.segments == found.folded_segments:
-                hours[hour] = found.segments
-                for (holder, dimension), usage in fold(found.events).items():
-                    logged[holder][dimension, hour] = usage
+            found = self._usage_log.hour(hour)
+            fold = HourFold(self._usage_log.segment)
+            for segment in self._usage_log.all_segments(found):
+                fold.add(segment)
+            fold.settle()
+            if found.folded and fold.reading == found.folded_reading:
+                hours[hour] = found.folded
+                for holder, dimension in fold.rows():
+                    logged[holder][dimension, hour] = fold.usage((holder, dimension))
         return dict(logged), hours
 
 

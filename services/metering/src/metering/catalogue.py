@@ -13,6 +13,9 @@ import yaml
 from chassis.times import parse_rfc3339
 from metering.hours import hour_of, start_of
 
+ACCELERATORS = frozenset({"CPU", "GPU", "TPU"})
+"""What an endpoint may run on."""
+
 
 class Choice(StrEnum):
     """For which subscription usage is that names a customer only, where the customer has several of the
@@ -43,6 +46,7 @@ class Product:
         choice: see there.
         cut_over: the first hour of concurrent agreements, where the listing was switched to them.
         zero_records: whether AWS is told of hours without usage.
+        endpoints: which accelerators endpoints may run on, each with the dimension that it is metered by.
     """
 
     product_code: str
@@ -52,6 +56,7 @@ class Product:
     choice: Choice = Choice.HELD
     cut_over: str | None = None
     zero_records: bool = False
+    endpoints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_metered(self) -> bool:
@@ -117,6 +122,7 @@ def _product(entry: Any, place: str) -> Product:
         choice = Choice(metering.get("usage_by_customer", Choice.HELD))
         cut_over = _full_hour(metering["cut_over"]) if "cut_over" in metering else None
         zero_records = metering.get("zero_records", False)
+        endpoints = {str(one): str(key) for one, key in (entry.get("endpoints") or {}).items()}
         if not isinstance(zero_records, bool):
             raise ValueError(f"zero_records {zero_records} is neither true nor false")
     except (KeyError, TypeError, AttributeError) as error:
@@ -125,7 +131,13 @@ def _product(entry: Any, place: str) -> Product:
         raise ValueError(f"{place}: {error}.") from error
     if unknown := set(draws_on.values()) - keys:
         raise ValueError(f"{place}: draws_on names {', '.join(sorted(unknown))}, which is no dimension.")
-    return Product(code, model, keys, draws_on, choice, cut_over, zero_records)
+    if strangers := set(endpoints) - ACCELERATORS:
+        raise ValueError(f"{place}: endpoints names {', '.join(sorted(strangers))}, which is no accelerator.")
+    if unknown := set(endpoints.values()) - keys:
+        raise ValueError(f"{place}: endpoints names {', '.join(sorted(unknown))}, which is no dimension.")
+    if endpoints and model is PricingModel.CONTRACT:
+        raise ValueError(f"{place}: a contract is never metered, so it has no endpoints.")
+    return Product(code, model, keys, draws_on, choice, cut_over, zero_records, endpoints)
 
 
 def _full_hour(written: Any) -> str:

@@ -13,6 +13,7 @@ class Customer:
 
     customer_id: str
     subscription_ids: tuple[str, ...]
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)

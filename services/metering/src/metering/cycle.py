@@ -1,7 +1,8 @@
-"""The metering cycle: fold the open hours, plan what is unbilled, send what is due.
+"""The metering cycle: meter what runs, fold the open hours, plan what is unbilled, send what is due.
 
 Any number of workers may run it at the same time, and any of them may be killed at any instant:
 
+0. Meter running endpoints. The same part is always the same usage event (`endpoint_life.py`).
 1. Fold. The usage log is read, not changed; a newer fold is never overwritten by an older one.
 2. Plan. Each record is frozen with its allocations in one transaction. Killed before: the usage is still
    unbilled. Killed after: the record is due, and whoever comes next sends it.
@@ -19,11 +20,11 @@ import structlog
 from chassis.clock import Clock
 from metering import measures
 from metering.each import Stop, never, try_each
-from metering.fold import fold
+from metering.endpoint_tracker import EndpointTracker, Turn
+from metering.folder import Folder
 from metering.planner import Planner
 from metering.records import Outcome
 from metering.sender import Sender
-from metering.tables.ledger_store import LedgerStore
 from metering.usage_log import UsageLog
 
 log = structlog.get_logger()
@@ -50,18 +51,26 @@ class MeteringCycle:
     """One round of metering.
 
     Args:
+        tracker: meters what runs, before all else.
         usage_log: what was used.
-        ledger: where folds are booked.
+        folder: takes the first step.
         planner: takes the second step.
         sender: takes the third.
         clock: the one clock.
     """
 
     def __init__(
-        self, usage_log: UsageLog, ledger: LedgerStore, planner: Planner, sender: Sender, clock: Clock
+        self,
+        tracker: EndpointTracker,
+        usage_log: UsageLog,
+        folder: Folder,
+        planner: Planner,
+        sender: Sender,
+        clock: Clock,
     ) -> None:
+        self._tracker = tracker
         self._usage_log = usage_log
-        self._ledger = ledger
+        self._folder = folder
         self._planner = planner
         self._sender = sender
         self._clock = clock
@@ -91,19 +100,26 @@ class MeteringCycle:
 
         Args:
             stop: see there.
-            subscription_id: plan and send for this one only; the hours are folded for all. That says nothing
-                of how the whole is, so the metrics of the steps stay as they are.
+            subscription_id: plan and send for this one only; endpoints are metered and hours folded for all.
+                That says nothing of how the whole is, so the metrics of the steps stay as they are.
         """
         # The moment before the fold: what was accepted until then is in it. So no hour is sealed on half.
         now = self._clock.now()
         done = Round()
+        turn = Turn()
+        try:
+            turn = self._tracker.turn(now, stop)
+            done.failures += turn.failures
+        except Exception as error:
+            log.exception("Endpoints cannot be metered; the last hours of subscriptions that end wait.")
+            done.failures.append(error)
         try:
             not_folded = self.fold_open_hours(stop)
             done.failures += not_folded.values()
             if not (not_folded or stop()):
                 measures.step_done("fold")
             if not stop():
-                not_planned = self._planner.plan(now, not_folded, stop, subscription_id)
+                not_planned = self._planner.plan(now, not_folded, stop, subscription_id, turn.may_be_used)
                 done.failures += not_planned
                 if not (not_planned or stop() or subscription_id):
                     measures.step_done("plan")
@@ -131,18 +147,9 @@ class MeteringCycle:
         return {
             hour: failure
             for hour in self._usage_log.open_hours()
-            for failure in try_each([hour], self._fold_hour, stop=stop)
+            for failure in try_each([hour], self._folder.fold, stop=stop)
         }
 
     def plan_unbilled(self, not_folded: Collection[str] = ()) -> list[Exception]:
         """See `Planner.plan`; at the present moment."""
         return self._planner.plan(self._clock.now(), not_folded)
-
-    def _fold_hour(self, hour: str) -> None:
-        gets_no_more = self._usage_log.gets_no_more(hour)
-        found = self._usage_log.read(hour)
-        if found.segments > found.folded_segments:
-            self._ledger.book_fold(hour, fold(found.events), found.segments)
-            self._usage_log.mark_folded(hour, found.segments)
-        if gets_no_more:
-            self._usage_log.retire(hour, found.announcements)

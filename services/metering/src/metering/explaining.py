@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from metering.segments import LoggedSegment
 from metering.usage_events import UsageEvent
 
 
@@ -19,13 +20,13 @@ class Counts(StrEnum):
 class LoggedEvent:
     """An event, the segment that it lies in, and what it is worth."""
 
-    segment_id: str
+    segment: LoggedSegment
     event: UsageEvent
     counts: Counts
 
 
 def explain(
-    logged: Iterable[tuple[str, UsageEvent]], holders: Collection[str], dimension: str
+    logged: Iterable[tuple[LoggedSegment, UsageEvent]], holders: Collection[str], dimension: str
 ) -> Iterator[LoggedEvent]:
     """The events of some holders and one dimension, by the rule of the fold: the first of each id counts.
 
@@ -33,8 +34,8 @@ def explain(
         logged: all events of one hour with their segments, in the order of the log.
     """
     first: dict[tuple[str, str], UsageEvent] = {}
-    for segment_id, event in logged:
+    for segment, event in logged:
         known = first.setdefault((event.source, event.id), event)
         if event.holder in holders and event.dimension == dimension:
             counts = Counts.CONFLICTING if event != known else Counts.REPEATED
-            yield LoggedEvent(segment_id, event, Counts.COUNTED if known is event else counts)
+            yield LoggedEvent(segment, event, Counts.COUNTED if known is event else counts)

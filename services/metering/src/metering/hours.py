@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 ONE = timedelta(hours=1)
 
 
 def hour_of(moment: datetime) -> str:
     """The hour that a moment lies in."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
+    # Not strftime: its %Y has no leading zeros on Linux, and text order would not be time order.
+    return moment.astimezone(UTC).isoformat()[:13]
 
 
+@lru_cache(1_000)
 def start_of(hour: str) -> datetime:
     """An hour's first moment."""
     return datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=UTC)

@@ -30,7 +30,7 @@ class LedgerRow:
         spent_tags: what of both is not unbilled any more.
         changes: how often it was written by anybody but the fold; who decides on a row writes it only while
             it is as it was read.
-        segments: how many the last fold had read.
+        fold: the number of the fold that wrote it last.
     """
 
     holder: str
@@ -51,7 +51,7 @@ class LedgerRow:
     received_tags: Split = field(default_factory=dict)
     spent_tags: Split = field(default_factory=dict)
     changes: int = 0
-    segments: int = 0
+    fold: int = 0
 
     @property
     def accepted(self) -> int:

@@ -3,12 +3,21 @@
 import time
 from datetime import UTC, datetime
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.times import rfc3339
 
 EVENTS = Counter(
     "marketplane_usage_events_total", "Usage events by what became of them at the door.", ["outcome"]
+)
+SHARED_WRITES = Histogram(
+    "marketplane_usage_requests_per_write",
+    "Requests that shared one durable write of the usage log.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+)
+REFUSED_BY_PRESSURE = Counter(
+    "marketplane_usage_requests_refused_by_pressure_total",
+    "Requests that were refused because more usage came in than could be written.",
 )
 SETTLED = Counter(
     "marketplane_metering_records_settled_total", "Metering records by their outcome.", ["outcome"]
@@ -28,6 +37,10 @@ PRODUCT_STOPPED = Gauge(
     "1 while AWS refuses a product for a fault of ours and nothing of it can be billed.",
     ["product_code", "generation"],
 )
+ENDPOINTS = Gauge(
+    "marketplane_metering_endpoints",
+    "Endpoints that run, or are not metered to their end, at the last turn's start.",
+)
 LAST_CYCLE = Gauge(
     "marketplane_metering_last_cycle_timestamp_seconds", "When a metering cycle last ended well."
 )
@@ -37,15 +50,15 @@ IMBALANCES = Gauge(
 LAST_AUDIT = Gauge("marketplane_metering_last_audit_timestamp_seconds", "When the books were last audited.")
 LAST_STEP = Gauge(
     "marketplane_metering_last_step_timestamp_seconds",
-    "When a step of the metering cycle (fold, plan, send) last ended well. Where it stands still nothing is "
-    "billed, whether there is usage or not.",
+    "When a step of the metering cycle (endpoints, fold, plan, send) last ended well. Where it stands still "
+    "nothing is billed, whether there is usage or not.",
     ["step"],
 )
 
 LONGEST_STAND_SECONDS = 1800.0
 """Then a step that has not ended well is spoken of. A cycle takes seconds; AWS forgives a day."""
 
-STEPS = ("fold", "plan", "send")
+STEPS = ("endpoints", "fold", "plan", "send")
 _last_step = dict.fromkeys(STEPS, time.time())
 """When each ended well in this process; its start, where it never has."""
 
@@ -63,8 +76,8 @@ def standing_still(now: float) -> list[str]:
         now: seconds since 1970.
     """
     return [
-        f"No {step} has ended well since {rfc3339(datetime.fromtimestamp(at, UTC))}: that nothing new is "
-        "billed does not mean that there is no usage."
+        f"The step {step} has not ended well since {rfc3339(datetime.fromtimestamp(at, UTC))}: that nothing "
+        "new is billed does not mean that there is no usage."
         for step, at in _last_step.items()
         if now - at > LONGEST_STAND_SECONDS
     ]

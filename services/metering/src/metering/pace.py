@@ -50,8 +50,11 @@ class SharedPace:
         self._until(self._next_at)
         while not self._taken(second := int(self._now())):
             self._until(second + 1)
-        rate = ALONE_PER_SECOND if self._is_alone else self._calls_per_second
-        self._next_at = self._now() + 1 / rate
+        apart = 1 / (ALONE_PER_SECOND if self._is_alone else self._calls_per_second)
+        now = self._now()
+        # Who is late by less than a beat keeps the beat: otherwise each lateness would add up.
+        begun_at = self._next_at if now < self._next_at + apart else now
+        self._next_at = begun_at + apart
 
     def _taken(self, second: int) -> bool:
         """True also where nobody can say: a table that is away must not keep usage from being billed."""

@@ -1,7 +1,7 @@
 """Plans what is unbilled: which subscription it is for, what a correction takes off it, what a contract has
 paid for, and what goes into a metering record."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,14 @@ from metering.entitlements import allowances, next_covering
 from metering.holders import CustomersUsage, customers_usage
 from metering.ledger import LedgerRow
 from metering.paper import PaperLedger, PaperRecords
-from metering.planning import Limits, is_before_activation, is_sealed, plan, why_held
+from metering.planning import (
+    Limits,
+    is_before_activation,
+    is_sealed,
+    plan,
+    unsealed_hours,
+    why_held,
+)
 from metering.roll import Roll
 from metering.subscriptions import Subscription
 from metering.tables.ledger_store import LedgerStore, Overtaken
@@ -63,6 +70,7 @@ class Planner:
         not_folded: Collection[str] = (),
         stop: Stop = never,
         subscription_id: str | None = None,
+        may_be_used: Callable[[str], bool] = lambda _: False,
     ) -> list[Exception]:
         """Freeze a metering record for all that can be billed, and write off what never will be.
 
@@ -71,6 +79,8 @@ class Planner:
             not_folded: hours whose fold failed: what the ledger says of them may be old, so they wait.
             stop: see there.
             subscription_id: of this one only; usage that names a customer waits until that is moved.
+            may_be_used: whether what runs on a subscription that ends is not metered to its end; then its
+                hours are sealed no sooner than any other's.
 
         Returns:
             what failed. Who was overtaken by another worker did not fail: the next cycle looks again.
@@ -88,7 +98,9 @@ class Planner:
                 of_subscriptions.append(rows)
         failures = try_each(of_customers, lambda group: self._move(*group), stop=stop)
         failures += try_each(
-            of_subscriptions, lambda rows: self._plan_rows(rows, now, set(not_folded)), stop=stop
+            of_subscriptions,
+            lambda rows: self._plan_rows(rows, now, set(not_folded), may_be_used),
+            stop=stop,
         )
         # As it stood before planning: what was planned just now, or moved, keeps a zero back as well.
         since = {
@@ -124,10 +136,21 @@ class Planner:
                 micro_units=row.unbilled,
             )
 
-    def _plan_rows(self, rows: list[LedgerRow], now: datetime, not_folded: set[str]) -> None:
+    def _plan_rows(
+        self,
+        rows: list[LedgerRow],
+        now: datetime,
+        not_folded: set[str],
+        may_be_used: Callable[[str], bool],
+    ) -> None:
         """Plan one subscription's unbilled usage of one dimension."""
         subscription_id, dimension = rows[0].holder, rows[0].dimension
         subscription = self._published.subscription(subscription_id)
+        if subscription and subscription.is_over and may_be_used(subscription_id):
+            not_folded = not_folded | unsealed_hours(now, self._limits)
+            rows = [row for row in rows if row.hour not in not_folded]
+            if not rows:
+                return
         product = self._catalogue.product(subscription.product_code) if subscription else None
         try:
             if subscription and product and product.cut_over:

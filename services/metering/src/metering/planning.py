@@ -169,6 +169,16 @@ def is_sealed(hour: str, subscription: Subscription, now: datetime, limits: Limi
     return now >= end_of(hour) + limits.grace
 
 
+def unsealed_hours(now: datetime, limits: Limits) -> set[str]:
+    """The hours until now that are not sealed for a subscription whose end nobody has announced."""
+    hours: set[str] = set()
+    hour = hour_of(now - limits.grace)
+    while start_of(hour) <= now:
+        hours.add(hour)
+        hour = after(hour)
+    return hours
+
+
 def is_before_activation(row: LedgerRow, subscription: Subscription) -> bool:
     """Not where the usage came from the buyer's other identity: then the buyer was subscribed under that."""
     came_by_cut_over = any(customers_usage(holder) is None for holder in row.received)

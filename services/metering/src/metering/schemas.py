@@ -9,6 +9,7 @@ from chassis.times import rfc3339
 from metering.holders import customers_usage
 from metering.hours import start_of
 from metering.quantities import to_text
+from metering.tags import Split
 
 
 class Quantity(fields.Field[int]):
@@ -32,12 +33,23 @@ class Hour(fields.Field[str]):
         return None if value is None else rfc3339(start_of(value))
 
 
+def quantities_by_tags(split: Split) -> list[dict[str, Any]]:
+    return [{"tags": dict(tags), "quantity": to_text(quantity)} for tags, quantity in sorted(split.items())]
+
+
 class HourOfUsageSchema(Schema):
     subscription_id = fields.String(attribute="holder")
     dimension = fields.String()
     hour = Hour()
+    day = fields.String()
     quantity = Quantity(attribute="metered")
+    corrections = fields.Function(lambda used: to_text(used.corrections) if used.corrections else None)
     conflicting_events = fields.Integer(attribute="conflicts")
+    by_tags = fields.Function(lambda used: None if used.by_tags is None else quantities_by_tags(used.by_tags))
+
+    @post_dump
+    def leave_out_what_is_not_there(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if value is not None}
 
 
 class SourceSchema(Schema):
@@ -70,11 +82,6 @@ class MeteringRecordSchema(Schema):
     sources = fields.List(fields.Nested(SourceSchema))
 
 
-class AllocationSchema(Schema):
-    tags = fields.Function(lambda one: dict(one[0]))
-    quantity = fields.Function(lambda one: to_text(one[1]))
-
-
 class SendSchema(Schema):
     number = fields.Integer()
     at = Moment()
@@ -82,8 +89,8 @@ class SendSchema(Schema):
 
 
 class LoggedEventSchema(Schema):
-    segment_id = fields.String()
-    accepted_at = fields.Function(lambda one: one.segment_id.partition("#")[0])
+    segment_id = fields.String(attribute="segment.name")
+    accepted_at = fields.String(attribute="segment.accepted_at")
     hour = Hour(attribute="event.hour")
     source = fields.String(attribute="event.source")
     id = fields.String(attribute="event.id")
@@ -168,6 +175,22 @@ class MeteringRunSchema(Schema):
     due = fields.Integer()
     left = fields.List(fields.String())
     failures = fields.List(fields.String())
+
+
+class EndpointSchema(Schema):
+    endpoint_id = fields.String()
+    owner = fields.String()
+    name = fields.String()
+    repository = fields.String()
+    accelerator = fields.String()
+    subscription_id = fields.String()
+    product_code = fields.String()
+    dimension = fields.String()
+    state = fields.String()
+    created_at = Moment()
+    deleted_at = Moment()
+    ended_because = fields.String()
+    metered_until = Moment()
 
 
 class BalanceSchema(Schema):

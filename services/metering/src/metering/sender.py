@@ -1,7 +1,13 @@
-"""Sends what is due to AWS and writes what became of it, after each call. Only ever the frozen record."""
+"""Sends what is due to AWS and writes what became of it, after each call. Only ever the frozen record.
 
+What is written of a call's records is written of several at the same time, or AWS would wait for our
+database: that each of them may reach AWS, before the call; what became of each, after it.
+"""
+
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,8 +16,8 @@ import structlog
 from chassis.clock import Clock
 from metering import measures
 from metering.batches import batches
-from metering.each import Stop, never, try_each
-from metering.marketplace import BatchFailed, Marketplace
+from metering.each import Spread, Stop, never, try_each, try_together
+from metering.marketplace import Answer, BatchFailed, Marketplace
 from metering.outcomes import Verdict, of_status, when_refused, when_window_closed
 from metering.planning import Limits
 from metering.records import Listing, MeteringRecord, Outcome
@@ -46,6 +52,9 @@ class Paused(Exception):
     """AWS asked us to slow down, or cannot be reached."""
 
 
+Begun = tuple[MeteringRecord, Attempt]
+"""A record that may reach AWS from now on."""
+
 HALTS = (Paused, SenderStopped)
 """After one of these no other call would fare better."""
 
@@ -60,6 +69,8 @@ class Sender:
         clock: the one clock.
         limits: which hours AWS takes.
         pace: waits until the next call of BatchMeterUsage is allowed.
+        at_once: of how many records of a call something is written at the same time; 1: one after the other,
+            in the caller's thread.
     """
 
     def __init__(
@@ -70,6 +81,7 @@ class Sender:
         clock: Clock,
         limits: Limits,
         pace: Callable[[], None],
+        at_once: int = 1,
     ) -> None:
         self._records = records
         self._published = published
@@ -77,6 +89,9 @@ class Sender:
         self._clock = clock
         self._limits = limits
         self._pace = pace
+        self._spread: Spread = ThreadPoolExecutor(at_once, "sender").map if at_once > 1 else map
+        self._counting = threading.Lock()
+        self._failures: list[Exception] = []
         self._stopped_products: set[Listing] = set()
         self.left: list[str] = []
         self.settled: Counter[Outcome] = Counter()
@@ -106,7 +121,7 @@ class Sender:
         for record in due:
             in_time = now < self._limits.window.closes_at(record.timestamp)
             (open_at_aws if in_time else too_late).append(record)
-        failures = try_each(too_late, self._give_up, but=HALTS, stop=stop)
+        self._failures = try_each(too_late, self._give_up, but=HALTS, stop=stop)
         endings: dict[str, datetime | None] = {}
 
         def deadline(record: MeteringRecord) -> datetime:
@@ -122,7 +137,7 @@ class Sender:
                 if call[0].identity.listing in stopped_products:
                     continue
                 try:
-                    failures += try_each([call], self._send, but=(*HALTS, ProductStopped), stop=stop)
+                    self._failures += try_each([call], self._send, but=(*HALTS, ProductStopped), stop=stop)
                 except ProductStopped as one:
                     stopped_products[one.listing] = one
                     self._stopped_products.add(one.listing)
@@ -134,18 +149,18 @@ class Sender:
                 error=stopped.failed.failure.code,
                 message=stopped.failed.failure.message,
             )
-            return [*failures, *stopped_products.values(), stopped]
+            return [*self._failures, *stopped_products.values(), stopped]
         except Paused as paused:
             log.warning("AWS cannot now; the next cycle tries again.", error=str(paused))
             self.left.append(f"AWS cannot now ({paused}); the next cycle tries again.")
-            return [*failures, *stopped_products.values()]
+            return [*self._failures, *stopped_products.values()]
         if stop() or subscription_id:
-            return [*failures, *stopped_products.values()]
+            return [*self._failures, *stopped_products.values()]
         measures.SENDER_STOPPED.set(0)
         for listing in self._stopped_products - stopped_products.keys():
             measures.PRODUCT_STOPPED.labels(*listing).set(0)
         self._stopped_products = set(stopped_products)
-        return [*failures, *stopped_products.values()]
+        return [*self._failures, *stopped_products.values()]
 
     def _give_up(self, record: MeteringRecord) -> None:
         """AWS takes the record no more."""
@@ -153,11 +168,7 @@ class Sender:
 
     def _send(self, call: list[MeteringRecord]) -> None:
         """Make one call and write what became of each record."""
-        begun = [
-            (record, attempt)
-            for record in call
-            if (attempt := self._records.begin_attempt(record, self._clock.now()))
-        ]
+        begun = self._begin(call)
         if not begun:
             return
         self._pace()
@@ -167,32 +178,58 @@ class Sender:
             self._bear(failed, begun)
             return
         measures.CALLS.labels("answered").inc()
-        for record, attempt in begun:
-            answer = answers.get(record.metering_record_id)
-            outcome = of_status(answer.status, attempt.was_in_doubt) if answer else None
-            if answer and outcome:
-                # Whoever looks at it must know that the first sending may have been counted.
-                reason = "sent_before" if attempt.was_in_doubt and outcome is not Outcome.BILLED else None
-                self._settle(
-                    record,
-                    outcome,
-                    reason=reason,
-                    aws_metering_record_id=answer.aws_metering_record_id,
-                    attempt=attempt,
-                    answer=answer.status,
-                )
-            elif record.metering_record_id in unprocessed:
-                self._records.certainly_not_counted(record, attempt, "Unprocessed")
-                self.left.append(f"AWS left {record.metering_record_id} unprocessed; it is sent again.")
-            else:
-                log.warning(
-                    "AWS said nothing usable of a record; it is sent again.",
-                    metering_record_id=record.metering_record_id,
-                    status=answer.status if answer else None,
-                )
-                self.left.append(f"AWS said nothing usable of {record.metering_record_id}; it is sent again.")
 
-    def _bear(self, failed: BatchFailed, begun: list[tuple[MeteringRecord, Attempt]]) -> None:
+        def take_answer(one: Begun) -> None:
+            record_id = one[0].metering_record_id
+            self._take_answer(*one, answers.get(record_id), record_id in unprocessed)
+
+        self._failures += try_together(begun, take_answer, self._spread)
+
+    def _begin(self, call: list[MeteringRecord]) -> list[Begun]:
+        """Note of each record that it may reach AWS. Answers those that may be sent: of a record that is left
+        out because the note failed, perhaps only the answer was lost; then it is in doubt, and sent again."""
+        now = self._clock.now()
+        attempts: dict[str, Attempt] = {}
+
+        def begin(record: MeteringRecord) -> None:
+            if attempt := self._records.begin_attempt(record, now):
+                attempts[record.metering_record_id] = attempt
+
+        self._failures += try_together(call, begin, self._spread)
+        return [
+            (record, attempts[record.metering_record_id])
+            for record in call
+            if record.metering_record_id in attempts
+        ]
+
+    def _take_answer(
+        self, record: MeteringRecord, attempt: Attempt, answer: Answer | None, unprocessed: bool
+    ) -> None:
+        """Write what AWS has answered of a record."""
+        outcome = of_status(answer.status, attempt.was_in_doubt) if answer else None
+        if answer and outcome:
+            # Whoever looks at it must know that the first sending may have been counted.
+            reason = "sent_before" if attempt.was_in_doubt and outcome is not Outcome.BILLED else None
+            self._settle(
+                record,
+                outcome,
+                reason=reason,
+                aws_metering_record_id=answer.aws_metering_record_id,
+                attempt=attempt,
+                answer=answer.status,
+            )
+        elif unprocessed:
+            self._records.certainly_not_counted(record, attempt, "Unprocessed")
+            self.left.append(f"AWS left {record.metering_record_id} unprocessed; it is sent again.")
+        else:
+            log.warning(
+                "AWS said nothing usable of a record; it is sent again.",
+                metering_record_id=record.metering_record_id,
+                status=answer.status if answer else None,
+            )
+            self.left.append(f"AWS said nothing usable of {record.metering_record_id}; it is sent again.")
+
+    def _bear(self, failed: BatchFailed, begun: list[Begun]) -> None:
         """Do what the verdict on a failed call asks for."""
         verdict = failed.failure.verdict
         measures.CALLS.labels(verdict.value).inc()
@@ -200,8 +237,11 @@ class Sender:
             log.warning("A call of BatchMeterUsage failed; the records are sent again.", error=str(failed))
             self.left.append(f"A call of BatchMeterUsage failed ({failed}); the records are sent again.")
             return
-        for record, attempt in begun:
-            self._records.certainly_not_counted(record, attempt, failed.failure.code)
+
+        def clear_doubt(one: Begun) -> None:
+            self._records.certainly_not_counted(*one, failed.failure.code)
+
+        self._failures += try_together(begun, clear_doubt, self._spread)
         if verdict is Verdict.TRY_AGAIN:
             raise Paused(str(failed))
         if verdict is Verdict.STOP:
@@ -252,8 +292,9 @@ class Sender:
         if not settled:
             return
         measures.SETTLED.labels(outcome.value).inc()
-        self.settled[outcome] += 1
-        self.due -= 1
+        with self._counting:
+            self.settled[outcome] += 1
+            self.due -= 1
         say = log.info if outcome is Outcome.BILLED else log.warning
         say(
             "A metering record is settled.",

@@ -25,10 +25,45 @@ class Settings(ChassisSettings):
         "duplicates by Region, so an hour sent to two Regions is billed twice.",
     )
     log_shards: int = Field(
-        4, ge=1, le=1000, description="Shards of an hour of the usage log; it may be raised at any time."
+        1,
+        ge=1,
+        le=1000,
+        description="Into how many shards, by subscription, each writer spreads an hour of the usage log. "
+        "It may be changed at any time. More make each write cost more units; a writer needs them "
+        "only beyond the 1,000 write units a second that DynamoDB takes of one partition.",
+    )
+    log_writers: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="How many writes of the usage log a process may have under way at the same time.",
+    )
+    commit_linger_ms: float = Field(
+        5.0,
+        ge=0,
+        le=1000,
+        description="How long the first request of a shared write waits for others, in milliseconds.",
+    )
+    commit_most_waiting_events: int = Field(
+        100_000,
+        ge=1_000,
+        description="So many events may wait for their write in one process; "
+        "who comes then is answered 503 and told to come again.",
     )
     cycle_seconds: float = Field(
         15.0, gt=0, description="The pause between two metering cycles (fold, plan, send), in real seconds."
+    )
+    fold_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="The pause between two folds alone, in real seconds: how soon usage is there to be read. "
+        "Each metering cycle begins with one of its own.",
+    )
+    fold_most_events: int = Field(
+        20_000_000,
+        ge=0,
+        description="So many events of the open hours a worker remembers, in eight bytes each, to read only "
+        "what is new. Hours beyond that are read from their beginning when they change.",
     )
     usage_max_age_hours: float = Field(
         24.0,
@@ -68,6 +103,13 @@ class Settings(ChassisSettings):
         le=10,
         description="BatchMeterUsage calls a second of all workers together; "
         "AWS allows 10 for an account and Region.",
+    )
+    sender_threads: int = Field(
+        8,
+        ge=1,
+        le=25,
+        description="Of how many of a call's records a worker writes at the same time that they are sent, "
+        "and then what became of them. AWS takes 25 in a call.",
     )
 
     @property

@@ -12,7 +12,8 @@ class Subscription:
     """The parts of the published row that decide what is billed, to whom and until when.
 
     `meter_until` is when AWS stops taking records of an ending subscription; `active_since` when it began to;
-    `entitlements` what a contract entitles its buyer to, None where AWS has never said.
+    `access` what its buyer may do now, `granted` or `denied`; `next_subscription_id` what has renewed or
+    replaced it; `entitlements` what a contract entitles its buyer to, None where AWS has never said.
     """
 
     subscription_id: str
@@ -24,12 +25,18 @@ class Subscription:
     customer_aws_account_id: str | None = None
     active_since: datetime | None = None
     meter_until: datetime | None = None
+    access: str = "denied"
+    next_subscription_id: str | None = None
     entitlements: tuple[Entitlement, ...] | None = None
 
     @property
     def is_legacy(self) -> bool:
         """Whether AWS knows it by product code and customer identifier, and not by its licence."""
         return self.generation == "legacy"
+
+    @property
+    def gives_access(self) -> bool:
+        return self.access == "granted"
 
     @property
     def is_over(self) -> bool:

@@ -67,11 +67,13 @@ class Form:
 
     Attributes:
         mistakes: of one row by the contract; takes the row and its JSON Pointer.
+        all_fit: whether all rows of a batch satisfy the contract.
         within: where in a row everything stands that is not in every event of the world, as a JSON Pointer;
             empty where beside the rest.
     """
 
     mistakes: Callable[[Any, str], list[dict[str, str]]]
+    all_fit: Callable[[list[Any]], bool]
     within: str = ""
 
     def members(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +108,14 @@ class Judge:
         self._catalogue = catalogue
         self._limits = limits
         self._now = now
+
+    def takes(self, holder: str, dimension: str) -> bool:
+        """Whether usage of a holder and a dimension is accepted."""
+        try:
+            self._check(holder, dimension, "")
+        except _Refused:
+            return False
+        return True
 
     def sort_out(self, rows: list[Any], form: Form, place: str) -> tuple[list[UsageEvent], list[Refusal]]:
         """Divide a batch into accepted events and refusals.
@@ -146,16 +156,22 @@ class Judge:
         if time < self._now - self._limits.oldest:
             hours = self._limits.oldest / timedelta(hours=1)
             raise _Refused("too_old", f"It is more than {hours:g} hours ago.", "time")
-        holder, named_by = _holder(row)
-        dimension = row["dimension"]
+        holder, named_by = holder_of(row)
+        self._check(holder, row["dimension"], named_by)
+        tags = _read(tag_set, {"tags": {}} | row, "tags")
+        return UsageEvent(row["source"], row["id"], holder, row["dimension"], quantity, time, tags)
+
+    def _check(self, holder: str, dimension: str, named_by: str) -> None:
+        """
+        Args:
+            named_by: the member that names the holder.
+        """
         product = self._product(holder)
         if product and not product.is_metered:
             raise _Refused("not_metered", "The product is a contract; it takes no usage.", named_by)
         known = product.dimensions if product else self._catalogue.dimensions
         if dimension not in known:
             raise _Refused("unknown_dimension", f'The product has no dimension "{dimension}".', "dimension")
-        tags = _read(tag_set, {"tags": {}} | row, "tags")
-        return UsageEvent(row["source"], row["id"], holder, dimension, quantity, time, tags)
 
     def _product(self, holder: str) -> Product | None:
         usage = customers_usage(holder)
@@ -174,7 +190,7 @@ class Judge:
         return product
 
 
-def _holder(row: dict[str, Any]) -> tuple[str, str]:
+def holder_of(row: dict[str, Any]) -> tuple[str, str]:
     """Whose usage it is, and the member that says so; the contract sees to it that one does."""
     if "subscription_id" in row:
         return row["subscription_id"], "subscription_id"

@@ -1,186 +1,169 @@
-"""The usage log in DynamoDB: append-only, and the only truth of what was used."""
+"""The usage log in DynamoDB: append-only, and the only truth of what was used. This reads it; what is written
+comes from `log_writer.py`."""
 
-import random
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-import structlog
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 
 from chassis.clock import Clock
-from chassis.problems import Unavailable
+from metering.hour_fold import Reading
 from metering.hours import end_of
-from metering.segments import Segment, pack, partition_of, unpack
-from metering.tables.models import HourRow, SegmentRow, is_lost_race
+from metering.log_writer import part_of
+from metering.segments import LoggedSegment
+from metering.tables import log_hours
+from metering.tables.log_hours import LATE
+from metering.tables.models import SegmentRow
 from metering.usage_events import AgeLimits, UsageEvent
 
-log = structlog.get_logger()
-
-# BatchWriteItem takes 25 items and 16 MB; a full segment has some 350 KB.
-SEGMENTS_PER_WRITE = 25
-ATTEMPTS_AT_UNPROCESSED = 6
-
-# Only of hours that ended so recently does a writer remember that it has announced them.
-LATE = timedelta(hours=1)
-
-# An hour is folded this much longer than any event of it is accepted, for requests that are still under way.
-RETIREMENT_MARGIN = timedelta(hours=1)
+MARGIN = timedelta(hours=1)
+"""For requests that are under way, and for clocks that differ."""
 
 
 class HourOfLog(NamedTuple):
-    """An hour as one reading found it.
+    """Where an hour's segments lie, and how far it is folded.
 
-    `segments` is how many there were, `events` are theirs in the order they were accepted, `folded_segments`
-    is how many the newest complete fold had read, `announcements` how often writers had announced the hour.
+    Attributes:
+        hour: which.
+        parts: the partitions that one writer each has to itself, and numbers what it puts there.
+        shared_parts: of older releases; what comes later may stand anywhere among the rest.
+        announcements: how often writers had announced the hour.
+        folds: how many folds have taken a number.
+        folded: the number of the newest complete fold; 0 where there is none.
+        folded_reading: what that one had read.
+        quiet_since: the number of announcements when a fold had read all there was, late enough that nothing
+            more comes without a new one.
     """
 
-    segments: int
-    events: Iterator[UsageEvent]
-    folded_segments: int
+    hour: str
+    parts: list[str]
+    shared_parts: list[str]
     announcements: int
+    folds: int
+    folded: int
+    folded_reading: Reading
+    quiet_since: int
 
 
 class UsageLog:
-    """Appends events and reads an hour.
+    """Reads hours.
 
     Args:
-        dynamodb: a boto3 `dynamodb` client, for batches; pynamodb would check each value again.
+        dynamodb: a boto3 `dynamodb` client; pynamodb would take longer over each segment than its fold.
         clock: the one clock.
-        shards: into how many shards this process spreads an hour.
         limits: of the events' age: how long an hour can still get events.
     """
 
-    def __init__(self, dynamodb: Any, clock: Clock, shards: int, limits: AgeLimits) -> None:
+    def __init__(self, dynamodb: Any, clock: Clock, limits: AgeLimits) -> None:
         self._dynamodb = dynamodb
         self._clock = clock
-        self._shards = shards
         self._limits = limits
-        self._announced: set[str] = set()
-
-    def append(self, events: list[UsageEvent]) -> None:
-        """Make events durable. When this returns they will be counted, each once.
-
-        1. Announce their hours, so that the fold looks there. A crash after this leaves an empty hour:
-           harmless.
-        2. Write the segments. A crash between two leaves some of the events in the log; the caller was not
-           answered, sends all again, and the fold counts each id once.
-        3. Announce hours that ended long ago again: they may have been retired meanwhile, by a worker whose
-           clock is ahead of ours or whose age limit is shorter, or while this process stood still.
-
-        Raises:
-            Unavailable: not everything could be written; nothing may be acknowledged.
-        """
-        segments = pack(events, self._shards, self._clock.now(), time.time_ns())
-        hours = {segment.hour for segment in segments}
-        for hour in hours - self._announced:
-            self._announce(hour)
-        self._write(segments)
-        now = self._clock.now()
-        for hour in hours:
-            if now >= end_of(hour) + LATE:
-                self._announce(hour)
 
     def open_hours(self) -> list[str]:
         """The hours that may still get events, oldest first."""
-        return sorted(row.hour for row in HourRow.open_hours.query("yes"))
+        return log_hours.open_hours()
 
-    def read(self, hour: str) -> HourOfLog:
-        """An hour as it is now."""
-        row = HourRow.get(hour, consistent_read=True)
-        segments = _segments(row)
-        events = (event for segment in segments for event in unpack(int(segment.format), segment.data))
-        return HourOfLog(len(segments), events, int(row.folded_segments), int(row.announcements))
+    def hour(self, hour: str) -> HourOfLog:
+        """
+        Raises:
+            DoesNotExist: nothing was ever reported for the hour.
+        """
+        row = log_hours.hour_row(hour)
+        shards = range(int(row.writers_shards))
+        return HourOfLog(
+            hour,
+            [part_of(hour, shard, writer) for writer in sorted(row.writers or ()) for shard in shards],
+            [f"{hour}#{shard:03d}" for shard in range(int(row.shards))],
+            int(row.announcements),
+            int(row.folds),
+            int(row.folded),
+            Reading(int(row.folded_segments), row.folded_fingerprint or ""),
+            int(row.quiet_since),
+        )
 
-    def events(self, hour: str) -> Iterator[tuple[str, UsageEvent]]:
-        """The events of an hour as it is now, in the order they were accepted, each with its segment's id;
-        none where nothing was ever reported for the hour."""
+    def segments(self, part: str, after: str = "") -> Iterator[LoggedSegment]:
+        """The segments of a part as it is now, in the order of their ids.
+
+        Args:
+            part: see `HourOfLog`.
+            after: only those with a greater id.
+        """
+        condition, values = "#p = :part", {":part": {"S": part}}
+        if after:
+            condition, values = f"{condition} AND segment_id > :after", {**values, ":after": {"S": after}}
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=SegmentRow.Meta.table_name,
+            ConsistentRead=True,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames={"#p": "partition"},
+            ExpressionAttributeValues=values,
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield _segment(item)
+
+    def segment(self, part: str, segment_id: str) -> LoggedSegment:
+        """One segment, which is there."""
+        key = {"partition": {"S": part}, "segment_id": {"S": segment_id}}
+        answer = self._dynamodb.get_item(TableName=SegmentRow.Meta.table_name, Key=key, ConsistentRead=True)
+        return _segment(answer["Item"])
+
+    def all_segments(self, found: HourOfLog) -> Iterator[LoggedSegment]:
+        """All segments of an hour as it is now, part by part."""
+        for part in found.shared_parts + found.parts:
+            yield from self.segments(part)
+
+    def events(self, hour: str) -> Iterator[tuple[LoggedSegment, UsageEvent]]:
+        """The events of an hour as it is now, in the order they were accepted, each with its segment; none
+        where nothing was ever reported for the hour."""
         try:
-            row = HourRow.get(hour, consistent_read=True)
+            found = self.hour(hour)
         except DoesNotExist:
             return
-        for segment in _segments(row):
-            for event in unpack(int(segment.format), segment.data):
-                yield segment.segment_id, event
+        for segment in sorted(self.all_segments(found), key=lambda segment: segment.order):
+            for event in segment.columns.events():
+                yield segment, event
 
-    def mark_folded(self, hour: str, segments: int) -> None:
-        """Note that every ledger row of a fold with so many segments is written."""
-        _unless_overtaken(
-            hour,
-            [HourRow.folded_segments.set(segments)],
-            HourRow.folded_segments.does_not_exist() | (HourRow.folded_segments < segments),
-        )
+    def take_number(self, found: HourOfLog) -> int | None:
+        """A number for a fold that has read an hour; None where another has got one since this one began.
+
+        Args:
+            found: the hour as it was before the fold read it.
+        """
+        number = found.folds + 1
+        return number if log_hours.take_number(found.hour, number) else None
+
+    def mark_folded(self, found: HourOfLog, number: int, reading: Reading, late: bool) -> None:
+        """Note that every ledger row of a fold is written.
+
+        Args:
+            found: the hour as it was before the fold read it.
+            number: the fold's.
+            reading: what the fold had read.
+            late: whether `is_late_enough` was true then.
+        """
+        quiet_since = found.announcements if late else found.quiet_since
+        log_hours.mark_folded(found.hour, number, *reading, quiet_since)
+
+    def is_late_enough(self, hour: str) -> bool:
+        """True where whoever writes into an hour now announces it again."""
+        return self._clock.now() >= end_of(hour) + LATE + MARGIN
 
     def gets_no_more(self, hour: str) -> bool:
         """True where no event of an hour can be accepted any more, nor be still under way."""
-        return self._clock.now() >= end_of(hour) + self._limits.oldest + RETIREMENT_MARGIN
+        return self._clock.now() >= end_of(hour) + self._limits.oldest + MARGIN
 
-    def retire(self, hour: str, announcements: int) -> None:
-        """Fold an hour no more. Only after a fold that began when `gets_no_more` was true.
+    def retire(self, found: HourOfLog) -> None:
+        """Fold an hour no more, unless someone has announced it meanwhile.
 
         Args:
-            hour: the hour.
-            announcements: as the fold read them. Who announced it later may have written what the fold did
-                not see.
+            found: the hour as it was before its last fold, which began when `gets_no_more` was true.
         """
-        _unless_overtaken(hour, [HourRow.open.remove()], HourRow.announcements == announcements)
-
-    def _announce(self, hour: str) -> None:
-        """Open an hour for folding, over at least this process's shards; another may have used more."""
-        HourRow(hour).update([HourRow.open.set("yes"), HourRow.announcements.add(1)])
-        _unless_overtaken(
-            hour,
-            [HourRow.shards.set(self._shards)],
-            HourRow.shards.does_not_exist() | (HourRow.shards < self._shards),
-        )
-        self._announced.add(hour)
-
-    def _write(self, segments: list[Segment]) -> None:
-        requests = [
-            {
-                "PutRequest": {
-                    "Item": {
-                        "partition": {"S": segment.partition},
-                        "segment_id": {"S": segment.segment_id},
-                        "format": {"N": str(segment.format)},
-                        "events": {"N": str(segment.events)},
-                        "data": {"B": segment.data},
-                    }
-                }
-            }
-            for segment in segments
-        ]
-        table = SegmentRow.Meta.table_name
-        for start in range(0, len(requests), SEGMENTS_PER_WRITE):
-            pending = requests[start : start + SEGMENTS_PER_WRITE]
-            for attempt in range(ATTEMPTS_AT_UNPROCESSED):
-                answer = self._dynamodb.batch_write_item(RequestItems={table: pending})
-                pending = answer.get("UnprocessedItems", {}).get(table, [])
-                if not pending:
-                    break
-                log.warning(
-                    "DynamoDB left segments unwritten; they are written again.", segments=len(pending)
-                )
-                time.sleep(random.uniform(0, 0.05 * 2**attempt))
-            if pending:
-                raise Unavailable("The usage log takes no more writes at the moment.", retry_after=2)
+        log_hours.retire(found.hour, found.announcements)
 
 
-def _segments(row: HourRow) -> list[SegmentRow]:
-    """All segments of an hour, in the order they were accepted."""
-    found = [
-        segment
-        for shard in range(int(row.shards))
-        for segment in SegmentRow.query(partition_of(row.hour, shard), consistent_read=True)
-    ]
-    return sorted(found, key=lambda segment: segment.segment_id)
-
-
-def _unless_overtaken(hour: str, actions: list[Any], condition: Any) -> None:
-    """Update an hour's row, unless what another process wrote forbids it."""
-    try:
-        HourRow(hour).update(actions, condition=condition)
-    except UpdateError as error:
-        if not is_lost_race(error):
-            raise
+def _segment(item: dict[str, Any]) -> LoggedSegment:
+    return LoggedSegment(
+        item["partition"]["S"], item["segment_id"]["S"], int(item["format"]["N"]), item["data"]["B"]
+    )

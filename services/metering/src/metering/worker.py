@@ -1,4 +1,4 @@
-"""The worker's door: signals come in from the queue, and the cycle runs on a beat of its own."""
+"""The worker's door: signals come in from the queue; the cycle, and the fold alone, run on a beat each."""
 
 import threading
 
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 def loops(
     cycle: MeteringCycle, requested: RequestedRuns, signals: Queue, pause_seconds: float
 ) -> dict[str, Loop]:
-    """The worker's two loops.
+    """The loops of the signals and of the cycle.
 
     A signal only says "look now": it wakes the cycle, so that a final hour goes out at once. A signal that is
     lost or doubled costs time, never money, because the cycle runs on its beat all the same.
@@ -44,6 +44,26 @@ def loops(
             _wait(wake, stop, pause_seconds)
 
     return {"signals": lambda stop: consume(signals, on_signal, stop), "cycle": run_cycles}
+
+
+def fold_loop(cycle: MeteringCycle, pause_seconds: float) -> dict[str, Loop]:
+    """The worker's loop that only folds, so that what was accepted is soon there to be read, however long
+    the cycle is at planning and sending. Nothing that is billed rests on it: each cycle folds for itself.
+
+    An hour that cannot be folded is logged there and waits for the next beat; that it is not folded is for
+    the cycle to count.
+
+    Args:
+        cycle: its first step.
+        pause_seconds: the beat, in real seconds.
+    """
+
+    def run(stop: threading.Event) -> None:
+        while not stop.is_set():
+            cycle.fold_open_hours(stop.is_set)
+            stop.wait(pause_seconds)
+
+    return {"fold": run}
 
 
 def read_signal(body: str) -> dict[str, str]:

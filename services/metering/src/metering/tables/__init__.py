@@ -6,8 +6,10 @@ from metering.tables.models import (
     AllowanceRow,
     CallRateRow,
     CustomerRow,
+    EndpointRow,
     HeldDecisionRow,
     HourRow,
+    IdentityRow,
     LedgerRowModel,
     MeteringKey,
     ReconciliationRow,
@@ -25,8 +27,9 @@ OWN: list[type[Model]] = [
     RecordRow,
     HeldDecisionRow,
     ReconciliationRow,
+    EndpointRow,
     CallRateRow,
     RunRow,
     MeteringKey,
 ]
-READ: list[type[Model]] = [SubscriptionRow, CustomerRow]
+READ: list[type[Model]] = [SubscriptionRow, CustomerRow, IdentityRow]

@@ -13,10 +13,11 @@ from chassis.aws import cause_code
 from chassis.tables import read_page
 from metering.corrections import Netting
 from metering.entitlements import Allowance, Covering
-from metering.fold import HourUsage
+from metering.hour_fold import HourUsage
 from metering.ledger import LedgerRow
 from metering.tables.models import AllowanceRow, LedgerRowModel, is_lost_race
 from metering.tags import pack, unpack
+from metering.usage_pages import HourRange, Place
 
 # Why a transaction of ours may be cancelled because another worker was quicker, or is at it right now.
 _LOST_RACES = {"ConditionalCheckFailed", "TransactionConflict"}
@@ -37,21 +38,25 @@ class LedgerStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def book_fold(self, hour: str, usage: Mapping[tuple[str, str], HourUsage], segments: int) -> None:
-        """Write what a fold of an hour found. It never overwrites a fold that had read more segments."""
+    def book_fold(self, hour: str, usage: Mapping[tuple[str, str], HourUsage], number: int) -> None:
+        """Write what a fold of an hour found, but for the rows that a later one has written: it knew as much.
+
+        Args:
+            number: the fold's. See `folder.py`.
+        """
         for (holder, dimension), found in usage.items():
             actions = [
                 LedgerRowModel.metered.set(found.metered),
                 LedgerRowModel.corrections.set(found.corrections),
                 LedgerRowModel.conflicts.set(found.conflicts),
-                LedgerRowModel.segments.set(segments),
+                LedgerRowModel.fold.set(number),
                 _blob(LedgerRowModel.tags, pack(found.tags)),
                 # Whether anything is unbilled the planner finds out; here it may only be announced.
                 LedgerRowModel.unbilled.set(holder),
             ]
-            fewer = LedgerRowModel.segments.does_not_exist() | (LedgerRowModel.segments < segments)
+            earlier = LedgerRowModel.fold.does_not_exist() | (LedgerRowModel.fold < number)
             try:
-                LedgerRowModel(holder, f"{dimension}#{hour}").update(actions, condition=fewer)
+                LedgerRowModel(holder, f"{dimension}#{hour}").update(actions, condition=earlier)
             except UpdateError as error:
                 if not is_lost_race(error):
                     raise
@@ -79,14 +84,40 @@ class LedgerStore:
         """All that have a row. A scan."""
         return {row.holder for row in LedgerRowModel.scan(attributes_to_get=["holder", "usage_key"])}
 
-    def page(
-        self, holder: str, dimension: str | None, limit: int, key: dict[str, Any] | None
-    ) -> tuple[list[LedgerRow], dict[str, Any] | None]:
-        """One page of them, and where to go on."""
-        model: Any = LedgerRowModel
-        found = model.query(*_within(holder, dimension), page_size=limit, last_evaluated_key=key)
+    def stretch(
+        self,
+        holder: str,
+        dimension: str | None,
+        hours: HourRange,
+        after: Place | None,
+        most: int,
+        tags: bool,
+    ) -> tuple[list[LedgerRow], bool]:
+        """At most so many rows after a place, by dimension and hour, and whether there may be more. One
+        Query, and so 1 MB at the most. Of each row only what the fold has found.
+
+        Args:
+            dimension: None for all; then `hours` has to be all as well.
+            tags: whether how it divides is read too.
+        """
+        key = LedgerRowModel.usage_key
+        found = LedgerRowModel.query(
+            holder,
+            key.between(*(f"{dimension}#{hour}" for hour in hours)) if dimension else None,
+            page_size=most,
+            last_evaluated_key=after
+            and {"holder": {"S": holder}, "usage_key": {"S": f"{after.dimension}#{after.hour}"}},
+            attributes_to_get=[*_SHOWN, "tags"] if tags else _SHOWN,
+        )
         rows, last = read_page(found)
-        return [_ledger_row(row) for row in rows], last
+        return [_ledger_row(row) for row in rows], last is not None
+
+    def next_dimension(self, holder: str, after: str | None) -> str | None:
+        """The first dimension with rows, or the first one after another; None where there is none."""
+        # What is greater than each `<dimension>#…`, and less than any other dimension that begins so.
+        beyond = LedgerRowModel.usage_key > f"{after}$" if after else None
+        found = LedgerRowModel.query(holder, beyond, limit=1, attributes_to_get=["holder", "usage_key"])
+        return next((_ledger_row(row).dimension for row in found), None)
 
     def again(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
         """The same rows of one holder and dimension, as they are now."""
@@ -244,6 +275,7 @@ _SUMS = (
     "corrected",
 )
 _TAGS = ("received_tags", "spent_tags")
+_SHOWN = ["holder", "usage_key", "metered", "corrections", "conflicts"]
 
 
 def _is(attribute: Any, value: int) -> Any:
@@ -291,5 +323,5 @@ def _ledger_row(row: LedgerRowModel) -> LedgerRow:
         received_tags=unpack(row.received_tags),
         spent_tags=unpack(row.spent_tags),
         changes=int(row.changes),
-        segments=int(row.segments),
+        fold=int(row.fold),
     )

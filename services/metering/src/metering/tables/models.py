@@ -11,6 +11,7 @@ from pynamodb.attributes import (
     NumberAttribute,
     TTLAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
 )
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
@@ -22,7 +23,11 @@ from chassis.tables import TimeAttribute
 
 
 class SegmentRow(Model):
-    """The usage log. Append-only: nothing updates or deletes a segment."""
+    """The usage log. Append-only: nothing updates or deletes a segment.
+
+    `partition` is `<hour>#<shard>#<writer>` and `segment_id` the writer's number of the write. What older
+    releases wrote (formats 1 and 2) has `<hour>#<shard>`, and the moment of acceptance.
+    """
 
     class Meta:
         table_name = "usage-log"
@@ -47,9 +52,11 @@ class OpenHours(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 class HourRow(Model):
     """An hour of use that has events.
 
-    `shards` is the largest shard count any writer used for it. `announcements` counts up with each writer
-    that says that it has something for the hour; an hour that was announced during its last fold is not
-    retired.
+    `writers` are those that have something in it, `writers_shards` is the largest shard count that any of
+    them used, `shards` the same of older releases (formats 1 and 2). `announcements` counts up with each
+    writer that says that it has something for the hour; an hour that was announced during its last fold is
+    not retired. `folds` counts the folds that have booked, `folded` is the number of the newest of which all
+    is written, and `folded_segments` and `folded_fingerprint` say what that one had read.
     """
 
     class Meta:
@@ -57,7 +64,13 @@ class HourRow(Model):
 
     hour = UnicodeAttribute(hash_key=True)
     shards = NumberAttribute(default=0)
+    writers = UnicodeSetAttribute(null=True)
+    writers_shards = NumberAttribute(default=0)
+    folds = NumberAttribute(default=0)
+    folded = NumberAttribute(default=0)
     folded_segments = NumberAttribute(default=0)
+    folded_fingerprint = UnicodeAttribute(null=True)
+    quiet_since = NumberAttribute(default=0)
     announcements = NumberAttribute(default=0)
     open = UnicodeAttribute(null=True)
     open_hours = OpenHours()
@@ -79,8 +92,8 @@ class LedgerRowModel(Model):
     are JSON. `tags` and `received_tags` (what divides the usage), and `spent_tags`, are as `tags.pack` makes
     them.
 
-    The fold writes `metered`, `corrections`, `conflicts`, `tags` and `segments`, and nobody else does.
-    `segments` is how many segments the fold had read: an older fold never overwrites a newer.
+    The fold writes `metered`, `corrections`, `conflicts`, `tags` and `fold`, and nobody else does. `fold` is
+    its number among those of the hour: an earlier fold never overwrites a later one.
     """
 
     class Meta:
@@ -91,7 +104,7 @@ class LedgerRowModel(Model):
     metered = NumberAttribute(default=0)
     corrections = NumberAttribute(default=0)
     conflicts = NumberAttribute(default=0)
-    segments = NumberAttribute(default=0)
+    fold = NumberAttribute(default=0)
     tags = BinaryAttribute(legacy_encoding=False, null=True)
     received = JSONAttribute(null=True)
     received_tags = BinaryAttribute(legacy_encoding=False, null=True)
@@ -260,6 +273,55 @@ class RunRow(Model):
     forget_at = TTLAttribute()
 
 
+class RunningEndpoints(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """The endpoints that are not metered to their end, by subscription. Sparse: one that is leaves it."""
+
+    class Meta:
+        index_name = "running"
+        projection = AllProjection()
+
+    running = UnicodeAttribute(hash_key=True)
+    endpoint_id = UnicodeAttribute(range_key=True)
+
+
+class EndpointsById(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Whose an endpoint is: for operators, who know its id only."""
+
+    class Meta:
+        index_name = "by-id"
+        projection = KeysOnlyProjection()
+
+    endpoint_id = UnicodeAttribute(hash_key=True)
+
+
+class EndpointRow(Model):
+    """Endpoints. `owner` is a customer's id, or a service's name; text order of an owner's `endpoint_id`s is
+    the order in which they were created. `running` is the subscription, for as long as there is something to
+    meter."""
+
+    class Meta:
+        table_name = "metering-endpoints"
+
+    owner = UnicodeAttribute(hash_key=True)
+    endpoint_id = UnicodeAttribute(range_key=True)
+    name = UnicodeAttribute()
+    repository = UnicodeAttribute()
+    accelerator = UnicodeAttribute()
+    subscription_id = UnicodeAttribute()
+    product_code = UnicodeAttribute()
+    dimension = UnicodeAttribute()
+    created_at = TimeAttribute()
+    metered_until = TimeAttribute()
+    metering_until = TimeAttribute()
+    moves_to = UnicodeAttribute(null=True)
+    deleted_at = TimeAttribute(null=True)
+    ended_because = UnicodeAttribute(null=True)
+    version = NumberAttribute()
+    running = UnicodeAttribute(null=True)
+    running_endpoints = RunningEndpoints()
+    by_id = EndpointsById()
+
+
 class MeteringKey(ApiKey):
     class Meta:
         table_name = "metering-api-keys"
@@ -287,6 +349,8 @@ class SubscriptionRow(Model):
     customer_aws_account_id = UnicodeAttribute(null=True)
     active_since = TimeAttribute(null=True)
     meter_until = TimeAttribute(null=True)
+    access = UnicodeAttribute()
+    next_subscription_id = UnicodeAttribute(null=True)
     entitlements = ListAttribute(of=EntitlementMap, null=True)
 
 
@@ -298,7 +362,19 @@ class CustomerRow(Model):
         table_name = "customers"
 
     customer_id = UnicodeAttribute(hash_key=True)
+    status = UnicodeAttribute()
     subscription_ids = ListAttribute(of=UnicodeAttribute)
+
+
+class IdentityRow(Model):
+    """Published by registration (openapi/tables/identities.schema.json). Read here, never written; without
+    whom it stands for."""
+
+    class Meta:
+        table_name = "identities"
+
+    identity_id = UnicodeAttribute(hash_key=True)
+    customer_id = UnicodeAttribute()
 
 
 def is_lost_race(error: PynamoDBException) -> bool:

@@ -250,17 +250,16 @@ class Worker:
 
     def sweep_when_due(self) -> None:
         """Take the step below once at start, then at most once in `sweep_every`, also when the clock was set
-        back."""
+        back; and again at once where a row was left."""
         now = self._clock.now()
         if self._swept_at is None or abs(now - self._swept_at) >= self._sweep_every:
             self.sweep(now)
-            self._swept_at = now
 
     def sweep(self, now: datetime) -> int:
         """End the subscriptions whose last hour is over: for concurrent agreements nothing announces that.
-        Returns how many. A row that changed meanwhile is left; its news, or the next sweep, has seen to
-        it."""
-        ended = 0
+        Returns how many. A row that changed meanwhile is left to the next sweep: who changed it may have done
+        no more than to ask AWS about it."""
+        ended, left = 0, 0
         ask = partial(self.schedule.after_news, kind=None, now=now)
         for published in self.store.published(self.store.last_hours_over(now)).values():
             after = published.subscription.expired(now)
@@ -271,9 +270,11 @@ class Worker:
                 try:
                     self.store.replace(change, TIME, now)
                 except Overtaken:
+                    left += 1
                     continue
                 ended += 1
             _tell(changed, "the last hour is over")
+        self._swept_at = None if left else now
         return ended
 
 

@@ -118,14 +118,14 @@ class CustomerRow(Model):
 
 
 class IdentityRow(Model):
-    """Whose sign-in leads to which customer."""
+    """Whose sign-in leads to which customer. Published: `openapi/tables/identities.schema.json`."""
 
     class Meta:
         table_name = "identities"
 
     identity_id = UnicodeAttribute(hash_key=True)
-    issuer = UnicodeAttribute()
-    subject = UnicodeAttribute()
+    issuer = UnicodeAttribute(attr_name="private_issuer")
+    subject = UnicodeAttribute(attr_name="private_subject")
     customer_id = UnicodeAttribute()
     connected_at = TimeAttribute()
 

@@ -1,31 +1,11 @@
-"""The hour fold: a set union over event ids, then a sum. Folding twice gives the same answer.
-
-That is where "exactly once" comes from: the log may hold an event many times, the fold counts it once.
-"""
+"""The fold as plainly as it can be written: what `hour_fold.py` has to agree with."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from metering.tags import UNTAGGED, Split, TagSet
+from metering.hour_fold import HourUsage
+from metering.tags import UNTAGGED, TagSet
 from metering.usage_events import UsageEvent
-
-
-@dataclass(frozen=True)
-class HourUsage:
-    """What one holder used of one dimension in the folded hour, in micro-units.
-
-    Attributes:
-        metered: the sum of what is above zero.
-        corrections: the sum of what is below, as a positive number.
-        conflicts: events that came again under the same id with another content.
-        tags: how it divides by tag sets, less corrections with the same tags; without what is untagged.
-    """
-
-    metered: int = 0
-    corrections: int = 0
-    conflicts: int = 0
-    tags: Split = field(default_factory=dict)
 
 
 def fold(events: Iterable[UsageEvent]) -> dict[tuple[str, str], HourUsage]:
@@ -35,10 +15,7 @@ def fold(events: Iterable[UsageEvent]) -> dict[tuple[str, str], HourUsage]:
     one counts, and the conflict is counted where the first one was booked.
 
     Returns:
-        for each (holder, dimension) that any event names, its usage. Where all its events lost to earlier
-        ones
-        that is nothing, and has to be booked as such: a fold that had not seen the earlier ones yet (their
-        writer was slow) booked them, and they would be billed under both names.
+        for each (holder, dimension) that any event names, its usage.
     """
     first: dict[tuple[str, str], UsageEvent] = {}
     conflicting: set[UsageEvent] = set()

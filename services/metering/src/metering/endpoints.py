@@ -1,0 +1,52 @@
+"""The API's door to endpoints: what runs for buyers."""
+
+from typing import Any
+
+import flask
+
+from chassis.tables import decode_cursor, encode_cursor
+from chassis.web import caller, json_answer, parts
+from metering.callers import Asker, asker
+from metering.endpoint_desk import EndpointDesk
+from metering.endpoint_wishes import Wish
+from metering.problems import names_errors
+from metering.schemas import EndpointSchema
+
+
+def _desk() -> EndpointDesk:
+    found: EndpointDesk = parts().endpoint_desk
+    return found
+
+
+def _asker() -> Asker:
+    who = caller()
+    issuer = who.facts.get("iss")
+    return asker(who.name, who.scopes, issuer and str(issuer), who.subject)
+
+
+@names_errors
+def create_endpoint(body: dict[str, Any]) -> Any:
+    endpoint = _desk().create(_asker(), Wish(**body))
+    address = {"Location": f"/v1/endpoints/{endpoint.endpoint_id}"}
+    return json_answer(EndpointSchema().dump(endpoint), 201, address)
+
+
+def list_endpoints(state: str | None = None, limit: int = 50, cursor: str | None = None) -> Any:
+    found, last = _desk().page(_asker(), state, limit, decode_cursor(cursor))
+    return json_answer({"items": EndpointSchema(many=True).dump(found), "next_cursor": encode_cursor(last)})
+
+
+@names_errors
+def get_endpoint(endpoint_id: str) -> Any:
+    return json_answer(EndpointSchema().dump(_desk().endpoint(_asker(), endpoint_id)))
+
+
+@names_errors
+def change_endpoint(endpoint_id: str, body: dict[str, Any]) -> Any:
+    return json_answer(EndpointSchema().dump(_desk().change(_asker(), endpoint_id, body)))
+
+
+@names_errors
+def delete_endpoint(endpoint_id: str) -> flask.Response:
+    _desk().delete(_asker(), endpoint_id)
+    return flask.Response(status=204)
