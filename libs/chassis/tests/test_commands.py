@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gunicorn.config import Config
 from sample.app import SampleKey, key_ring
 
+from chassis import commands
 from chassis.settings import ChassisSettings
 
 HERE = Path(__file__).parent
@@ -98,3 +100,9 @@ def test_one_round_ends_with_0_or_with_a_sentence_for_each_failure(
 ) -> None:
     done = run("round", "--once", TABLE_PREFIX=how)
     assert (done.returncode, done.stderr.splitlines()) == (1 if says else 0, says)
+
+
+def test_the_server_keeps_quiet_connections_longer_than_those_who_reuse_them() -> None:
+    _, _, _, *words = commands.server_command("sample.asgi:app", ChassisSettings(environment="test"))
+    # AWS's load balancers reuse a connection that was quiet for up to 60 s.
+    assert Config().parser().parse_args(words).keepalive > 60

@@ -29,6 +29,7 @@ def main() -> None:
         log_level=settings.log_level.lower(),
         access_log=False,
         server_header=False,
+        timeout_keep_alive=75,
     )
 
 

@@ -83,18 +83,26 @@ def main(
 
 
 def _serve(web: str, settings: ChassisSettings) -> None:
-    """Become gunicorn. Connexion's app is ASGI: gunicorn's default worker would answer 500."""
-    command = [sys.executable, "-m", "gunicorn", web, "--worker-class", "uvicorn_worker.UvicornWorker"]
-    command += ["--bind", f"{settings.host}:{settings.port}", "--workers", str(settings.web_workers)]
-    # Without --reuse-port one of two workers may take all keep-alive connections.
-    command += ["--reuse-port", "--graceful-timeout", "20", "--log-level", "warning", "--no-control-socket"]
-    # Else uvicorn takes a loopback peer's X-Forwarded-For for the address, also where no proxy of ours wrote
-    # it. PROXY_HOPS alone decides (chassis.senders).
-    command += ["--forwarded-allow-ips", ""]
+    """Become gunicorn."""
+    command = server_command(web, settings)
     if settings.web_workers > 1 and metrics_folder.VARIABLE not in os.environ:
         os.environ[metrics_folder.VARIABLE] = metrics_folder.make()
         command += ["--config", f"python:{metrics_folder.__name__}"]
     os.execv(sys.executable, command)
+
+
+def server_command(web: str, settings: ChassisSettings) -> list[str]:
+    """How gunicorn is called. Connexion's app is ASGI: gunicorn's default worker would answer 500."""
+    command = [sys.executable, "-m", "gunicorn", web, "--worker-class", "uvicorn_worker.UvicornWorker"]
+    command += ["--bind", f"{settings.host}:{settings.port}", "--workers", str(settings.web_workers)]
+    # Without --reuse-port one of two workers may take all keep-alive connections.
+    command += ["--reuse-port", "--graceful-timeout", "20", "--log-level", "warning", "--no-control-socket"]
+    # Longer than a load balancer or a client keeps a quiet connection (AWS's: 60 s): else it sends a request
+    # down a connection that we close in that moment, and cannot know whether it was read.
+    command += ["--keep-alive", "75"]
+    # Else uvicorn takes a loopback peer's X-Forwarded-For for the address, also where no proxy of ours wrote
+    # it. PROXY_HOPS alone decides (chassis.senders).
+    return [*command, "--forwarded-allow-ips", ""]
 
 
 def take_one_round(act: Once[S], settings: S) -> int:
