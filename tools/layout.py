@@ -40,6 +40,7 @@ AT_THE_EDGE_OF = {
         "pace",
         "paper",
         "planner",
+        "quick_writes",
         "reconciler",
         "reconciliations",
         "record_desk",

@@ -25,7 +25,7 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chassis.aws import client
-from chassis.quick_calls import QuickCalls, QuickConnection, quick_calls
+from chassis.quick_calls import QuickCalls, QuickConnection, quick_calls, with_bytes
 from chassis.settings import ChassisSettings
 from chassis.tables import bind, create_tables
 
@@ -144,6 +144,32 @@ def test_whatever_is_no_plain_answer_is_none_and_the_next_call_is_as_good_as_eve
 
 def test_nobody_there_is_none() -> None:
     assert Engine(port=9).calls().ask("BatchGetItem", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "nothing_was_done"),
+    [
+        (None, False),
+        ((500, b"{}"), False),
+        ((503, b""), False),
+        ((200, b"<html>"), False),
+        ((400, b"{}"), True),
+    ],
+)
+def test_only_a_refusal_says_that_nothing_was_done(
+    engine: Engine, answer: Answer | None, nothing_was_done: bool
+) -> None:
+    engine.answer = lambda: answer
+    assert engine.calls().attempt("BatchWriteItem", {}) == (None, nothing_was_done)
+
+
+def test_what_a_batch_left_undone_has_bytes_as_it_was_given() -> None:
+    answer = {"UnprocessedItems": {"parcels": [{"PutRequest": {"Item": {"packed": {"B": "AAE="}}}}]}}
+    assert with_bytes(answer) == {
+        "UnprocessedItems": {"parcels": [{"PutRequest": {"Item": {"packed": {"B": b"\0\1"}}}}]}
+    }
+    keys = {"UnprocessedItems": {"parcels": [{"DeleteRequest": {"Key": {"name": {"S": "a"}}}}]}}
+    assert with_bytes(keys) == keys
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
+import pytest
 from house import EVENT_SCHEMAS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.validation import compile_schema, mistakes
+from metering import quick_reading
 from metering.catalogue import Catalogue, Choice, PricingModel, Product
 from metering.quick_reading import read_columns
 from metering.usage_columns import columns_of
@@ -95,31 +98,72 @@ def takes_all(pairs: Iterable[tuple[str, str]]) -> bool:
     return all(judge().takes(*pair) for pair in pairs)
 
 
+@pytest.mark.parametrize("few", [0, 100], ids=["side by side", "one by one"])
 @given(ROWS)
-def test_it_says_what_judging_each_event_says_or_nothing(rows: list[Any]) -> None:
-    found = read_columns(rows, takes_all, LIMITS, NOW) if FORM.all_fit(rows) else None
+def test_it_says_what_judging_each_event_says_or_nothing(few: int, rows: list[Any]) -> None:
+    with patch.object(quick_reading, "_FEW", few):
+        found = read_columns(rows, takes_all, LIMITS, NOW) if FORM.all_fit(rows) else None
     if found is not None:
         accepted, refused = judge().sort_out(rows, FORM, "")
         assert refused == []
         assert found == columns_of(accepted)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3599), st.integers(1 - 10**16, 10**16 - 1)), min_size=1, max_size=5))
-def test_it_takes_an_ordinary_batch(moments: list[tuple[int, int]]) -> None:
+@pytest.mark.parametrize("few", [0, 100], ids=["side by side", "one by one"])
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3_599_999_999), st.integers(1 - 10**16, 10**16 - 1), st.sampled_from([0, 1, 3, 6])
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    st.integers(0, 6),
+)
+def test_it_takes_an_ordinary_batch(few: int, usage: list[tuple[int, int, int]], fraction: int) -> None:
+    """Times of one batch are spelled alike; quantities as each comes, in as many decimals as it may have."""
+    finest = 10 ** (6 - fraction)
     rows = [
         {
             "source": "gateway",
             "id": f"{place}",
             "subscription_id": "sub_" + "a" * 26,
             "dimension": "tokens",
-            "quantity": f"{'-' if micro < 0 else ''}{abs(micro) // 10**6}.{abs(micro) % 10**6:06}",
-            "time": f"2026-11-22T09:{second // 60:02}:{second % 60:02}Z",
+            "quantity": spelled(micro, decimals),
+            "time": f"2026-11-22T09:{moment // 60_000_000:02}:{moment // 1_000_000 % 60:02}"
+            + f".{moment % 1_000_000:06}"[: fraction + 1 if fraction else 0]
+            + "Z",
             "tags": {"team": "research"},
         }
-        for place, (second, micro) in enumerate(moments)
+        for place, (moment, micro, decimals) in enumerate(usage)
     ]
     assert FORM.all_fit(rows)
-    found = read_columns(rows, takes_all, LIMITS, NOW)
+    with patch.object(quick_reading, "_FEW", few):
+        found = read_columns(rows, takes_all, LIMITS, NOW)
     assert found is not None
-    assert found.quantities == [micro for _, micro in moments]
-    assert found.offsets == [second * 1_000_000 for second, _ in moments]
+    assert found.quantities == [truncated(micro, decimals) for _, micro, decimals in usage]
+    assert found.offsets == [moment // finest * finest for moment, _, _ in usage]
+    assert found.hours == ["2026-11-22T09"] * len(usage)
+
+
+def spelled(micro: int, decimals: int) -> str:
+    text = f"{abs(micro) // 10**6}.{abs(micro) % 10**6:06}"
+    return ("-" if micro < 0 else "") + text[: len(text) - 6 + decimals].rstrip(".")
+
+
+def truncated(micro: int, decimals: int) -> int:
+    finest = 10 ** (6 - decimals)
+    return (abs(micro) // finest * finest) * (-1 if micro < 0 else 1)
+
+
+@pytest.mark.parametrize("place", range(27))
+@pytest.mark.parametrize("other", "x/:;")
+def test_times_are_read_side_by_side_only_where_all_have_the_usual_spelling(place: int, other: str) -> None:
+    """The contract lets no other in; but nothing here may count on that, and take a letter for a number."""
+    usual = "2026-11-22T09:15:30.123456Z"
+    unusual = usual[:place] + other + usual[place + 1 :]
+    if unusual != usual:
+        assert quick_reading._moments_of_an_hour([usual, unusual, usual]) is None
+    for minute, second in (("60", "30"), ("15", "60")):
+        late = f"2026-11-22T09:{minute}:{second}.123456Z"
+        assert quick_reading._moments_of_an_hour([usual, late]) is None

@@ -10,7 +10,7 @@ either.
 import base64
 import uuid
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import botocore.session
 import orjson
@@ -44,6 +44,19 @@ class Credentials(Protocol):
     """botocore's, which renew themselves."""
 
     def get_frozen_credentials(self) -> Any: ...
+
+
+class Answer(NamedTuple):
+    """What became of a try.
+
+    Attributes:
+        members: DynamoDB's answer, values as its JSON has them; None where it gave none, or an error.
+        is_refusal: whether it said that the call is wrong or comes at a bad time, so that it has done
+            nothing. Where there are no members and no refusal either, it may have done it all the same.
+    """
+
+    members: dict[str, Any] | None
+    is_refusal: bool = False
 
 
 class QuickCalls:
@@ -87,6 +100,14 @@ class QuickCalls:
         """DynamoDB's answer, or None where it gave none or an error: then it may have done it all the same.
 
         Args:
+            operation, request: see `attempt`.
+        """
+        return self.attempt(operation, request).members
+
+    def attempt(self, operation: str, request: dict[str, Any]) -> Answer:
+        """What became of one try.
+
+        Args:
             operation: such as `BatchGetItem`.
             request: its members, values as DynamoDB's JSON has them, or bytes.
         """
@@ -104,9 +125,11 @@ class QuickCalls:
         SigV4Auth(self._credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(signed)
         try:
             answer = self._pool.urlopen("POST", "/", body, dict(signed.headers), redirect=False)
-            return orjson.loads(answer.data) if answer.status == 200 else None
+            if answer.status == 200:
+                return Answer(orjson.loads(answer.data))
+            return Answer(None, is_refusal=400 <= answer.status < 500)
         except (urllib3.exceptions.HTTPError, orjson.JSONDecodeError):
-            return None
+            return Answer(None)
 
 
 class QuickConnection(Connection):
@@ -133,7 +156,7 @@ class QuickConnection(Connection):
                 operation_kwargs.setdefault("ClientRequestToken", str(uuid.uuid4()))
             answer = self._quick.ask(operation_name, operation_kwargs)
             if answer is not None:
-                return _with_bytes(answer)
+                return with_bytes(answer)
         answered: dict[str, Any] = super()._make_api_call(operation_name, operation_kwargs)
         return answered
 
@@ -174,7 +197,7 @@ def _base64(value: Any) -> str:
     raise TypeError(f"DynamoDB's JSON has no {type(value).__name__}.")
 
 
-def _with_bytes(answer: dict[str, Any]) -> dict[str, Any]:
+def with_bytes(answer: dict[str, Any]) -> dict[str, Any]:
     """The same answer, its items' binary values as bytes, as the client has them."""
     for item in _items_of(answer):
         for value in item.values():
@@ -187,6 +210,8 @@ def _items_of(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if name in answer:
             yield answer[name]
     yield from answer.get("Items", ())
+    for requests in answer.get("UnprocessedItems", {}).values():
+        yield from (item for one in requests for request in one.values() for item in request.values())
     responses = answer.get("Responses", ())
     if isinstance(responses, list):  # of a transaction: one for each key
         yield from (one["Item"] for one in responses if "Item" in one)

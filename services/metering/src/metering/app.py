@@ -34,6 +34,7 @@ from metering.log_writer import LogWriter
 from metering.marketplace import Marketplace
 from metering.pace import SharedPace
 from metering.planner import Planner
+from metering.quick_writes import QuickWrites
 from metering.reconciler import Reconciler
 from metering.record_desk import RecordDesk
 from metering.run_now import RequestedRuns
@@ -99,10 +100,18 @@ def build_usage_log(settings: Settings, clock: Clock) -> UsageLog:
     return UsageLog(aws.client(settings, "dynamodb"), clock, settings.age_limits)
 
 
+def build_log_writers(settings: Settings, clock: Clock, count: int) -> list[LogWriter]:
+    """Each may have one write under way."""
+    quick = quick_calls(settings, connections=count)
+    # A quick try is one of the attempts.
+    client = aws.client(settings, "dynamodb", attempts=settings.aws_attempts - 1 if quick else None)
+    dynamodb = QuickWrites(quick, client) if quick else client
+    return [LogWriter(dynamodb, clock, settings.log_shards) for _ in range(count)]
+
+
 def build_intake(settings: Settings, clock: Clock, published: Published, catalogue: Catalogue) -> Intake:
     document = load_contract(contract_file(settings))
-    dynamodb = aws.client(settings, "dynamodb")
-    writers = [LogWriter(dynamodb, clock, settings.log_shards) for _ in range(settings.log_writers)]
+    writers = build_log_writers(settings, clock, settings.log_writers)
     return Intake(
         {name: named_schema(document, name) for name in ("UsageEvent", "UsageCloudEvent")},
         writers[0].append,
@@ -195,7 +204,7 @@ def build_cycle(settings: Settings, clock: Clock, client: Any | None = None) -> 
     )
     usage_log = build_usage_log(settings, clock)
     folder = Folder(usage_log, books.ledger, settings.fold_most_events)
-    log_writer = LogWriter(aws.client(settings, "dynamodb"), clock, settings.log_shards)
+    [log_writer] = build_log_writers(settings, clock, 1)
     tracker = EndpointTracker(books.endpoints, books.published, log_writer.append)
     return MeteringCycle(tracker, usage_log, folder, planner, sender, clock)
 

@@ -123,7 +123,7 @@ class Intake:
     def _takes_all(self, judge: Judge, pairs: Iterable[tuple[str, str]]) -> bool:
         """Whether usage of each holder and dimension is accepted. Where the product is known, it always is
         from then on; where it is not yet, any dimension is taken, and that is not to be remembered."""
-        new = set(pairs) - self._taken
+        new = {pair for pair in pairs if pair not in self._taken}
         if not all(judge.takes(holder, dimension) for holder, dimension in new):
             return False
         if len(self._taken) + len(new) > MOST_REMEMBERED:

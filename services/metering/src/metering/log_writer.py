@@ -38,7 +38,7 @@ class LogWriter:
     """Appends events to the log; from any number of threads, one after the other.
 
     Args:
-        dynamodb: a boto3 `dynamodb` client, for batches; pynamodb would check each value again.
+        dynamodb: a boto3 `dynamodb` client or `QuickWrites`; pynamodb would check each value again.
         clock: the one clock.
         shards: into how many shards this process spreads an hour.
     """

@@ -17,7 +17,6 @@ Nothing here is ever a float.
 """
 
 import hashlib
-import math
 import struct
 import threading
 from collections.abc import Iterable, Sequence
@@ -44,9 +43,10 @@ _LENGTHS = struct.Struct("<II")
 
 
 class _OfThread(threading.local):
-    """A decompressor may not be shared, and making one takes as long as a small segment."""
+    """Neither may be shared, and making one takes as long as a small segment."""
 
     def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor()
         self.decompressor = zstandard.ZstdDecompressor()
 
 
@@ -184,20 +184,26 @@ def pack_columns(columns: UsageColumns, order: str) -> bytes:
         order: see there.
     """
     header: dict[str, Any] = {"order": order, "hour": columns.hours[0], "events": len(columns)}
-    numbers: list[Sequence[int]] = []
+    numbers: list[Numbers] = []
     for name in _NUMBERED:
         texts, which = _numbered(getattr(columns, name))
         header[name] = texts
         numbers.append(which)
-    header["ticks"] = ticks = math.gcd(*columns.offsets) or 1
-    numbers.append([offset // ticks for offset in columns.offsets])
-    numbers.append([quantity << 1 if quantity >= 0 else ~(quantity << 1) for quantity in columns.quantities])
+    offsets = np.array(columns.offsets, dtype=np.int64)
+    header["ticks"] = ticks = int(np.gcd.reduce(offsets)) or 1
+    numbers += [offsets // ticks, zigzag(np.array(columns.quantities, dtype=np.int64))]
     uuids = _uuids(columns.ids)
     header["ids"] = columns.ids if uuids is None else None
-    header["widths"] = widths = [(max(column).bit_length() + 7) // 8 for column in numbers]
+    header["widths"] = widths = [(int(column.max()).bit_length() + 7) // 8 for column in numbers]
     planes = b"".join(_planes(column, width) for column, width in zip(numbers, widths, strict=True))
-    parts = zstandard.compress(orjson.dumps(header)), zstandard.compress(planes)
+    compress = _of_thread.compressor.compress
+    parts = compress(orjson.dumps(header)), compress(planes)
     return b"".join([_LENGTHS.pack(*map(len, parts)), *parts, uuids or b""])
+
+
+def zigzag(numbers: Numbers) -> Numbers:
+    """Numbers without a sign, small where these are near zero."""
+    return (numbers << 1) ^ (numbers >> 63)
 
 
 def unzigzag(numbers: Numbers) -> Numbers:
@@ -205,17 +211,18 @@ def unzigzag(numbers: Numbers) -> Numbers:
     return (numbers >> 1) ^ -(numbers & 1)
 
 
-def _numbered(texts: list[Any]) -> tuple[list[Any], list[int]]:
+def _numbered(texts: list[Any]) -> tuple[list[Any], Numbers]:
     """Each text once, and for each event which it is."""
+    if texts.count(texts[0]) == len(texts):
+        return texts[:1], np.zeros(len(texts), dtype=np.int64)
     places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-    return list(places), [places[text] for text in texts]
+    return list(places), np.array([places[text] for text in texts], dtype=np.int64)
 
 
-def _planes(numbers: Sequence[int], width: int) -> bytes:
+def _planes(numbers: Numbers, width: int) -> bytes:
     if width == 0:
         return b""
-    as_bytes = np.array(numbers, dtype="<u8").view(np.uint8).reshape(len(numbers), 8)
-    return as_bytes[:, :width].T.tobytes()
+    return numbers.astype("<u8").view(np.uint8).reshape(len(numbers), 8)[:, :width].T.tobytes()
 
 
 def _uuids(ids: list[str]) -> bytes | None:

@@ -109,10 +109,7 @@ def pack(columns: UsageColumns, shards: int, now: datetime, nanoseconds: int) ->
         now: the moment of acceptance by the one clock.
         nanoseconds: the machine's own, for the order of writes within one moment of that clock.
     """
-    shard = {holder: shard_of(holder, shards) for holder in set(columns.holders)}
-    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for place, (hour, holder) in enumerate(zip(columns.hours, columns.holders, strict=True)):
-        groups[hour, shard[holder]].append(place)
+    groups = _grouped(columns, shards)
     moment = f"{rfc3339(now)}#{nanoseconds:016x}"
     segments: list[Segment] = []
     for (hour, number), places in groups.items():
@@ -120,6 +117,17 @@ def pack(columns: UsageColumns, shards: int, now: datetime, nanoseconds: int) ->
         for events, data in _sized(group, f"{moment}#{len(segments):04x}"):
             segments.append(Segment(hour, number, events, data))
     return segments
+
+
+def _grouped(columns: UsageColumns, shards: int) -> dict[tuple[str, int], list[int]]:
+    """The places of the events of each hour and shard."""
+    if shards == 1 and len(set(columns.hours)) == 1:
+        return {(columns.hours[0], 0): list(range(len(columns)))}
+    shard = {holder: shard_of(holder, shards) for holder in set(columns.holders)}
+    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for place, (hour, holder) in enumerate(zip(columns.hours, columns.holders, strict=True)):
+        groups[hour, shard[holder]].append(place)
+    return groups
 
 
 def _sized(columns: UsageColumns, order: str) -> Iterator[tuple[int, bytes]]:
