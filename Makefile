@@ -4,8 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 DEV := .venv/dev/bin/python
 PLAY_MONTHS := .venv/metering/bin/python -W ignore services/metering/tests/play_months.py
-MONTHS ?= 4
-SHORT ?= 300
+MONTHS ?= 2
+SHORT ?= 200
 export ENGINE SERVICE EXAMPLES SEED DAYS FIRST_PORT STATE
 
 .PHONY: help
@@ -31,7 +31,7 @@ test: setup ## Run all checks and tests (PARTS="metering journeys" for some; ENG
 	@$(DEV) tools/test $(PARTS)
 
 .PHONY: faults
-faults: setup ## Let every step fail in every way, then bill made-up months full of faults (MONTHS=4 SHORT=300 DAYS=10; SEED=7 for one)
+faults: setup ## Let every step fail in every way, then bill made-up months full of faults (MONTHS=2 SHORT=200 DAYS=10; SEED=7 for one)
 ifdef SEED
 	@$(PLAY_MONTHS) --seed $(SEED)
 else
@@ -61,7 +61,7 @@ contracts-deep: setup ## Search for new requests that break a contract (SERVICE=
 bench: setup ## Print the measured claims, each as ratios from one run
 	@.venv/metering/bin/python bench/body_validation.py
 	@.venv/simulator/bin/python bench/simulator/run.py --only speed
-	@for one in registration/run notifications/run metering/usage_in metering/single_events metering/write_units metering/calls; \
+	@for one in registration/run notifications/run metering/usage_in metering/single_events metering/write_units metering/calls metering/freshness; \
 		do $(DEV) bench/$$one.py || missed=1; done; .venv/metering/bin/python bench/metering/fold.py || missed=1; exit $$missed
 
 .PHONY: conformance

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,7 @@ def house(
     variables: Mapping[str, str] | None = None,
     ports: Mapping[str, int] | None = None,
     simulator: Mapping[str, str] | None = None,
+    also: Sequence[str] = (),
 ) -> Iterator[House]:
     """Engine, tables, published subscriptions, an API key, and metering's web role.
 
@@ -107,12 +108,13 @@ def house(
         variables: of the web role, over the usual ones.
         ports: by process name.
         simulator: the simulator's variables; None leaves it out.
+        also: other processes, started last.
     """
     with tempfile.TemporaryDirectory() as folder:
         below = ["engine"] if simulator is None else ["engine", "simulator"]
         stack = Stack(
             Path(folder),
-            [*below[1:], WEB],
+            [*below[1:], WEB, *also],
             process_environment={
                 WEB: {"WEB_WORKERS": str(SERVER_PROCESSES), **(variables or {})},
                 "simulator": simulator or {},
@@ -128,7 +130,8 @@ def house(
             found = House(stack)
             found.publish(subscriptions())
             found.key = stack.api_key("metering", ["usage:write"])
-            stack.start(WEB)
+            for name in (WEB, *also):
+                stack.start(name)
             yield found
         finally:
             stack.stop()

@@ -1,6 +1,6 @@
 """Plays many made-up months, each in a process of its own, and prints one table of what came of them.
 
-    python play_months.py --months 4 --short 300     whole months, and short ones with everything in them
+    python play_months.py --months 2 --short 200     whole months, and short ones with everything in them
     python play_months.py --seed 7                   one again, with its story
 
 Ends with 0 only where nothing was lost, doubled or out of balance in any of them.
