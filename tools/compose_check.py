@@ -74,20 +74,30 @@ def _differences(containers: dict[str, Any]) -> Iterator[str]:
 
 
 def _issuer_differences(containers: dict[str, Any]) -> Iterator[str]:
-    """The identity provider's address is in every ID token: containers and browser must reach it by the same
+    """The identity provider's address is in every token: containers and browser must reach it by the same
     one."""
     identity = containers.get("identity", {})
     for name, container in containers.items():
-        if "OIDC_ISSUER" not in container.get("environment", {}):
-            continue
-        issuer = urlsplit(container["environment"]["OIDC_ISSUER"])
-        port = str(issuer.port)
-        if issuer.hostname not in identity.get("networks", {}).get("default", {}).get("aliases", []):
-            yield f"{name} seeks the identity provider as {issuer.hostname}, which is no alias of it."
-        if identity.get("environment", {}).get("PORT") != port:
-            yield f"{name} seeks the identity provider at port {port}, where it does not listen."
-        if f"127.0.0.1:{port}:{port}" not in identity.get("ports", []):
-            yield f"{name} sends browsers to port {port}, which it does not publish."
+        variables = container.get("environment", {})
+        named = [variables[one] for one in ("OIDC_ISSUER", "JWT_ISSUER", "JWKS_URL") if one in variables]
+        for hostname, port in dict.fromkeys(
+            (address.hostname, str(address.port)) for address in map(urlsplit, named)
+        ):
+            yield from _provider_differences(name, hostname, port, identity)
+        audiences = {one.get("environment", {}).get("JWT_AUDIENCE") for one in (container, identity)}
+        if "JWKS_URL" in variables and len(audiences) > 1:
+            yield f"{name} takes tokens for another audience than the identity provider's."
+
+
+def _provider_differences(
+    name: str, hostname: str | None, port: str, identity: dict[str, Any]
+) -> Iterator[str]:
+    if hostname not in identity.get("networks", {}).get("default", {}).get("aliases", []):
+        yield f"{name} seeks the identity provider as {hostname}, which is no alias of it."
+    if identity.get("environment", {}).get("PORT") != port:
+        yield f"{name} seeks the identity provider at port {port}, where it does not listen."
+    if f"127.0.0.1:{port}:{port}" not in identity.get("ports", []):
+        yield f"{name} sends browsers to port {port}, which it does not publish."
 
 
 def main() -> int:

@@ -50,6 +50,9 @@ READY_PATHS = {
 }
 METERING_SIGNALS = "marketplane-metering-subscription-events"
 REGISTRATION_SIGNALS = "marketplane-registration-subscription-events"
+# The `aud` of access tokens for the services. No client of the provider is called so, or its ID tokens would
+# have the same.
+AUDIENCE = "marketplane"
 # Everybody knows it: refused in production.
 LOCAL_SECRET = "for-local-use-only-everyone-knows-this-one"
 # Below the range from which Linux takes the ports of outgoing connections (32768 and up): a port taken from
@@ -339,7 +342,9 @@ class Stack:
             variables |= {"EVENTBRIDGE_QUEUE": variables["NOTIFICATIONS_QUEUE"]}
         elif name.startswith("registration-"):
             variables |= self._registration_variables() | self._service_variables()
-        elif name not in ("dynamodb-local", "identity"):
+        elif name == "identity":
+            variables |= {"JWT_AUDIENCE": AUDIENCE}
+        elif name != "dynamodb-local":
             variables |= self._service_variables()
         if "fault-proxy" in self.urls:
             variables |= {"AWS_SDK_UA_APP_ID": name}  # so that a fault can be for one process
@@ -363,7 +368,11 @@ class Stack:
             "COOKIE_SECURE": "false",  # loopback is plain http
             "EVENTBRIDGE_SECRETS": LOCAL_SECRET,
             "WEBHOOKS_ALLOW_INSIDE": "true",  # a seller's system under development is on this machine
+            "BROWSER_ORIGINS": self._browser_origins(),
         }
+        if "identity" in self.urls:
+            issuer = self.urls["identity"]
+            variables |= {"JWT_ISSUER": issuer, "JWKS_URL": f"{issuer}/jwks", "JWT_AUDIENCE": AUDIENCE}
         if "simulator" in self.urls:
             simulator = self.urls["simulator"]
             variables |= {
@@ -378,6 +387,12 @@ class Stack:
             }
         return variables | self._environment
 
+    def _browser_origins(self) -> str:
+        """Where the web application is opened, by either name of this machine; empty where there is none."""
+        if "web" not in self.urls:
+            return ""
+        return ",".join(f"http://{host}:{self.ports['web']}" for host in ("127.0.0.1", "localhost"))
+
     def _registration_variables(self) -> dict[str, str]:
         variables = {"MAIL": "directory", "MAIL_DIRECTORY": str(self.directory / "mail")}
         if "registration-web" in self.urls:
@@ -385,7 +400,7 @@ class Stack:
         if "identity" in self.urls:
             variables |= {
                 "OIDC_ISSUER": self.urls["identity"],
-                "OIDC_CLIENT_ID": "marketplane",
+                "OIDC_CLIENT_ID": "registration",
                 "OIDC_CLIENT_SECRET": "local-only",
                 "OIDC_TITLE": "Example ID",
             }

@@ -36,8 +36,8 @@ PATIENCE_SECONDS = 120.0
 # What a story wants of the services: short beats, and calls of AWS far enough apart to kill between two.
 ENVIRONMENT = {"CYCLE_SECONDS": "0.2", "AWS_CALLS_PER_SECOND": "2"}
 
-# Nobody in this story signs in with an identity provider.
-PROCESSES = [name for name in procfile() if name != "identity"]
+# Nobody in this story signs in with an identity provider, or opens the web application.
+PROCESSES = [name for name in procfile() if name not in ("identity", "web")]
 
 # The moment at which killing a process hurts most.
 MOMENT_OF = {

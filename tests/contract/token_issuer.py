@@ -1,8 +1,8 @@
 """An issuer of bearer tokens, as a seller's own OpenID provider would be one: a key, its JWKS, and tokens of
 any scope.
 
-The local identity provider cannot stand for it: its tokens name no key and carry no scope. Written out,
-because nothing in the tests' environment signs.
+The local identity provider cannot stand for it: it gives people what they may have, and these tests need
+tokens of any scope, age and audience. Written out, because nothing in the tests' environment signs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The seller's own back end, which makes or finds accounts: a tiny one, that believes no unsigned word.
 
-The keys of the seller's bearer tokens are here too: the local identity provider's tokens name no key.
+The keys of the seller's bearer tokens are here too, so that a test has a token of anybody without a sign-in.
 """
 
 from __future__ import annotations

@@ -51,6 +51,12 @@ def test_an_identity_provider_at_another_address_is_named(containers: dict[str, 
     ]
 
 
+def test_another_audience_than_the_providers_is_named(containers: dict[str, Any]) -> None:
+    containers["identity"]["environment"]["JWT_AUDIENCE"] = "another"
+    said = list(compose_check._differences(containers))
+    assert "metering-web takes tokens for another audience than the identity provider's." in said
+
+
 def test_another_role_and_another_variable_are_named(containers: dict[str, Any]) -> None:
     containers["metering-worker"]["command"] = ["web"]
     containers["metering-worker"]["environment"] = dict(

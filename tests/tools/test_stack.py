@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 
 from tools.processes import Guard, Process
-from tools.stack import LOCAL_SECRET, PORTS, ROOT, Stack, StackError, call, free_port, procfile
+from tools.stack import LOCAL_SECRET, PORTS, ROOT, SERVICES, Stack, StackError, call, free_port, procfile
 
 PATIENCE = 30.0
 # A program with a child, as gunicorn has workers; both write their process id and then do nothing.
@@ -202,9 +202,36 @@ def test_registration_signs_buyers_in_at_the_provider_of_its_stack(tmp_path: Pat
     assert not {"OIDC_ISSUER", "MAIL"} & stack.environment_of("metering-web").keys()
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_services_take_the_tokens_of_the_provider_of_their_stack(service: str, tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    variables = stack.environment_of(f"{service}-web")
+    assert variables["JWT_ISSUER"] == stack.urls["identity"]
+    assert variables["JWKS_URL"] == f"{stack.urls['identity']}/jwks"
+    assert variables["JWT_AUDIENCE"] == stack.environment_of("identity")["JWT_AUDIENCE"]
+    # An ID token's audience is its client: it must not pass for an access token.
+    assert variables["JWT_AUDIENCE"] != stack.environment_of("registration-web")["OIDC_CLIENT_ID"]
+    others = {"JWT_ISSUER": "https://id.example", "JWT_AUDIENCE": "us", "JWKS_URL": "https://id.example/keys"}
+    told = Stack(tmp_path, environment=others).environment_of(f"{service}-web")
+    assert {name: told[name] for name in others} == others
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_web_application_may_ask_the_services_from_where_it_is_opened(
+    service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = {name: command for name, command in procfile().items() if name != "web"}
+    monkeypatch.setattr("tools.stack.procfile", lambda: without)
+    assert Stack(tmp_path).environment_of(f"{service}-web")["BROWSER_ORIGINS"] == ""
+    monkeypatch.setattr("tools.stack.procfile", lambda: without | {"web": "serve"})
+    stack = Stack(tmp_path, ports={"web": 8109})
+    told = stack.environment_of(f"{service}-web")["BROWSER_ORIGINS"]
+    assert told == "http://127.0.0.1:8109,http://localhost:8109"
+
+
 def test_without_the_provider_nobody_is_sent_there(tmp_path: Path) -> None:
     variables = Stack(tmp_path, processes=["registration-web"]).environment_of("registration-web")
-    assert [name for name in variables if name.startswith("OIDC_")] == []
+    assert [name for name in variables if name.startswith(("OIDC_", "JWT_", "JWKS_"))] == []
     assert "PUBLIC_URL" in variables
 
 

@@ -177,6 +177,33 @@ def test_scopes_come_as_words_or_as_a_list_and_only_ours_count(
         assert (caller.subject, caller.scopes) == ("carol", means)
 
 
+@pytest.mark.parametrize(
+    ("typ", "is_taken"),
+    [
+        ("at+jwt", True),
+        ("AT+JWT", True),
+        ("application/at+jwt", True),
+        ("JWT", True),
+        (None, True),
+        ("", True),
+        ("logout+jwt", False),
+        ("secevent+jwt", False),
+        ("dpop+jwt", False),
+        ("at+jwt ", False),
+        (7, False),
+        (["at+jwt"], False),
+    ],
+)
+def test_a_token_that_names_another_purpose_is_no_access_token(
+    settings: ChassisSettings, private_key: rsa.RSAPrivateKey, typ: Any, is_taken: bool
+) -> None:
+    claims = {"sub": "carol", "iss": "https://issuer", "aud": "us", "exp": 2**31, "scope": "operator"}
+    signed = jwt.api_jws.encode(
+        json.dumps(claims).encode(), private_key, algorithm="RS256", headers={"kid": "k1", "typ": typ}
+    )
+    assert (BearerTokens(settings).check(signed) is not None) is is_taken
+
+
 def test_without_an_issuer_every_bearer_token_is_refused(private_key: rsa.RSAPrivateKey) -> None:
     assert BearerTokens(ChassisSettings(environment="test")).check(token(private_key)) is None
 

@@ -3,15 +3,18 @@
 import os
 import re
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
+from bearer_tokens import AUDIENCE, ISSUER, key_set
 from standardwebhooks.webhooks import Webhook
 
 from chassis.clock import FrozenClock
@@ -430,6 +433,44 @@ def house(shared_house: House) -> House:
             for row in model.scan():
                 row.delete()
     return shared_house
+
+
+@pytest.fixture(scope="session")
+def jwks_url() -> Iterator[str]:
+    """The seller's own key set, on a port of this machine."""
+    body = key_set()
+
+    class Keys(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/jwks.json"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def bearer_house(shared_house: House, settings: Settings, catalogue: Catalogue, jwks_url: str) -> House:
+    jwt_settings = {"jwks_url": jwks_url, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
+    return assemble(settings.model_copy(update=jwt_settings), catalogue)
+
+
+@pytest.fixture
+def signing_house(house: House, bearer_house: House) -> House:
+    """The service that takes the seller's own bearer tokens, on the swept tables of `house`."""
+    bearer_house.clear()
+    return bearer_house
 
 
 @pytest.fixture

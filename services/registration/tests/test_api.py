@@ -1,16 +1,13 @@
 """The JSON API over real HTTP semantics and the real local engine."""
 
-import json
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import permutations
 from typing import Any
 
-import jwt
 import pytest
+from bearer_tokens import ISSUER, token_of
 from conftest import (
     CONCURRENT,
     CONTRACT,
@@ -22,21 +19,16 @@ from conftest import (
     START,
     House,
     a_license,
-    assemble,
     legacy_answer,
     news,
 )
-from cryptography.hazmat.primitives.asymmetric import ec
-from jwt.algorithms import ECAlgorithm
 
 from chassis.tables import encode_cursor
 from registration import subscription_ids
-from registration.catalogue import Catalogue
 from registration.claims import Claim
 from registration.customer_search import Search, search
 from registration.customers import Customer, CustomerDetails, new_customer
 from registration.resolve_refusals import Refusal, TokenNotResolved
-from registration.settings import Settings
 from registration.tables import CustomerRow, IdentityRow, RegistrationRow
 
 Problem = Callable[[Any], tuple[int, str]]
@@ -723,60 +715,6 @@ def test_fields_are_kept_and_shown(house: House) -> None:
 
 
 # -- signed in by bearer token -------------------------------------------------------------------------------
-
-ISSUER, AUDIENCE = "https://seller.example", "marketplane"
-_PRIVATE = ec.generate_private_key(ec.SECP256R1())
-
-
-@pytest.fixture(scope="module")
-def jwks_url() -> Iterator[str]:
-    """The seller's own key set, on a port of this machine."""
-    key = json.loads(ECAlgorithm.to_jwk(_PRIVATE.public_key())) | {"kid": "one", "use": "sig", "alg": "ES256"}
-    body = json.dumps({"keys": [key]}).encode()
-
-    class Keys(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/jwks.json"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def bearer_house(shared_house: House, settings: Settings, catalogue: Catalogue, jwks_url: str) -> House:
-    jwt_settings = {"jwks_url": jwks_url, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
-    return assemble(settings.model_copy(update=jwt_settings), catalogue)
-
-
-@pytest.fixture
-def signing_house(house: House, bearer_house: House) -> House:
-    """The service that takes the seller's own bearer tokens, on the swept tables of `house`."""
-    bearer_house.clear()
-    return bearer_house
-
-
-def token_of(subject: str, **changes: Any) -> str:
-    now = datetime.now(UTC)
-    claims = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": subject,
-        "scope": "buyer",
-        "exp": now + timedelta(minutes=5),
-    } | changes
-    return jwt.encode(claims, _PRIVATE, algorithm="ES256", headers={"kid": "one"})
 
 
 def connect(

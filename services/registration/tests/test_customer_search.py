@@ -1,4 +1,4 @@
-"""Which customers an operator finds, on however many pages."""
+"""Which customers an operator finds, on however many pages; and a buyer, who finds themself or nobody."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from memory_tables import MemoryTables
 from samples import NOW, claim, customer
 
-from registration.customer_search import Search, search
+from registration.customer_search import Search, search, search_own
 from registration.customers import CustomerDetails
 from registration.subscription_access import PublishedSubscription
 
@@ -150,3 +150,12 @@ def test_each_who_fits_is_found_exactly_once(people: list[Any], wanted: Search, 
         if wanted.finds(one, tables.claims_by_id, tables.published)
     ]
     assert sorted(found(tables, wanted, limit)) == fitting
+
+
+@given(people=st.lists(SOMEBODY, max_size=5), wanted=FILTERS)
+def test_a_buyer_finds_themself_where_an_operator_would(people: list[Any], wanted: Search) -> None:
+    tables = shelf({f"cus_{number}": one for number, one in enumerate(people)})
+    among_all = found(tables, wanted)
+    for one in tables.customers_by_id.values():
+        themself = [one.customer_id] if one.customer_id in among_all else []
+        assert [own.customer_id for own in search_own(tables, wanted, one)] == themself

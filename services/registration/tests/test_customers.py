@@ -186,3 +186,23 @@ def test_erasing_frees_the_account_for_another() -> None:
     assert shelf.customer_id_of(of_account("acct-1")) == "cus_a"
     customer_changes.erase(shelf, "cus_a", LATER)
     assert shelf.customer_id_of(of_account("acct-1")) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "not_theirs"),
+    [
+        ({"email", "name", "company"}, None),
+        (set(), None),
+        ({"account_id"}, ("account_id",)),
+        ({"name", "account_id"}, ("account_id",)),
+        # What the contract comes to offer later is an operator's until somebody has thought about it.
+        ({"name", "subscription_ids", "account_id"}, ("account_id", "subscription_ids")),
+    ],
+)
+def test_what_a_buyer_may_change(change: set[str], not_theirs: tuple[str, ...] | None) -> None:
+    if not_theirs is None:
+        customer_changes.check_buyers_change(change)
+        return
+    with pytest.raises(customer_changes.OperatorsOnly) as refused:
+        customer_changes.check_buyers_change(change)
+    assert refused.value.names == not_theirs

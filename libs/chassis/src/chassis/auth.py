@@ -31,6 +31,12 @@ SCOPES = frozenset({"usage:write", "usage:read", "operator", "buyer"})
 # read it.
 KEY_CACHE_SECONDS = 30.0
 
+# What a token may say that it is, in any case of letters: an access token (RFC 9068 §2.1), or, as many
+# providers have it, any JWT or nothing. What names another purpose (a logout token, a security event, a proof
+# of possession) was signed by the same key for somebody else, and is not taken for an access token (RFC 8725
+# §3.11).
+_TYPES = frozenset({"at+jwt", "application/at+jwt", "jwt", ""})
+
 # What `KeyRing.add` makes. Anything else is refused unread: DynamoDB answers an error to an over-long key.
 _KEY = re.compile(r"mpk_([a-z2-7]{8})_[a-z2-7]{32}")
 
@@ -142,7 +148,10 @@ class BearerTokens:
         if self._keys is None:
             return None
         try:
-            kid = str(jwt.get_unverified_header(token).get("kid"))
+            header = jwt.get_unverified_header(token)
+            if str(header.get("typ") or "").lower() not in _TYPES:
+                raise jwt.InvalidTokenError("typ")
+            kid = str(header.get("kid"))
             try:
                 key = self._keys.get_signing_key(kid)
             except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, OSError, ValueError) as error:

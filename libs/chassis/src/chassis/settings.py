@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chassis.origins import read_origins
 
 
 class ChassisSettings(BaseSettings):
@@ -75,6 +77,19 @@ class ChassisSettings(BaseSettings):
     jwt_audience: str = Field(
         default="", description="The `aud` that bearer tokens must have; needed with JWKS_URL."
     )
+    browser_origins: str = Field(
+        default="",
+        description="The origins of browser applications that may ask below `/v1`, with bearer tokens; "
+        "comma-separated, such as `https://portal.seller.example`. In production https, or this machine.",
+    )
+
+    @field_validator("browser_origins")
+    @classmethod
+    def _names_origins(cls, value: str, info: ValidationInfo) -> str:
+        # An environment that was refused is not there: then as strict as in production.
+        environment = info.data.get("environment", "production")
+        read_origins(value, http_anywhere=environment != "production")
+        return value
 
     @model_validator(mode="after")
     def _no_simulated_time_in_production(self) -> "ChassisSettings":
@@ -87,6 +102,10 @@ class ChassisSettings(BaseSettings):
                 "JWKS_URL is set without JWT_ISSUER and JWT_AUDIENCE: any token of that issuer would pass."
             )
         return self
+
+    @property
+    def browser_origin_list(self) -> tuple[str, ...]:
+        return read_origins(self.browser_origins, http_anywhere=True)
 
 
 S = TypeVar("S", bound=ChassisSettings)

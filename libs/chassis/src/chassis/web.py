@@ -24,6 +24,7 @@ from chassis.async_operations import AsyncOperations, coroutines
 from chassis.auth import PRESENT, BearerTokens, Caller, KeyRing, security_map
 from chassis.aws import is_outage
 from chassis.contract import METHODS, load_contract, operations
+from chassis.cross_origin import Preflights, SharedAnswers, terms_of
 from chassis.envelope import RequestEnvelope
 from chassis.problem_pages import ProblemAnswers, RenderProblem
 from chassis.problems import Problem, Unavailable
@@ -101,7 +102,7 @@ def build_web_app(
     Args:
         service: its name, which is also the package that holds `api.py`.
         contract: its OpenAPI file.
-        settings: for limits and bearer tokens.
+        settings: for limits, bearer tokens and the origins of browser applications.
         keys: its API keys.
         parts: what its handlers reach through `parts()`.
         readiness: for each part it needs, a call that raises while that part is away.
@@ -147,6 +148,12 @@ def build_web_app(
 
     for kind in (ProblemException, HTTPException, BotoCoreError, ClientError, PynamoDBException, Exception):
         app.add_error_handler(kind, on_problem)
+    origins = settings.browser_origin_list
+    # Of two at one position the first is the outer one.
+    if origins:
+        app.add_middleware(
+            SharedAnswers, MiddlewarePosition.BEFORE_EXCEPTION, origins=origins, terms=terms_of(document)
+        )
     app.add_middleware(
         RequestEnvelope,
         MiddlewarePosition.BEFORE_EXCEPTION,
@@ -155,6 +162,10 @@ def build_web_app(
         headers={"X-Content-Type-Options": "nosniff", **(headers or {})},
         answer=answers.answer,
     )
+    if origins:
+        app.add_middleware(
+            Preflights, MiddlewarePosition.BEFORE_SWAGGER, origins=origins, terms=terms_of(document)
+        )
     app.add_middleware(
         ShortWay,
         MiddlewarePosition.BEFORE_SWAGGER,

@@ -10,11 +10,13 @@ import structlog
 
 from chassis.auth import Caller
 from chassis.problems import NotFound, Problem
+from chassis.tables import foreign_cursor
 from chassis.times import rfc3339
 from chassis.web import caller, json_answer, sender_address
 from registration import customer_changes
 from registration.arriving import EntitlementsNotRead, arrive, granted
-from registration.customer_search import Search, search
+from registration.callers import Sight, asker, sight_of
+from registration.customer_search import Search, search, search_own
 from registration.customers import Customer, CustomerDetails
 from registration.form_fields import answers
 from registration.identities import Identity
@@ -204,19 +206,31 @@ def list_customers(
 ) -> flask.Response:
     parts = the_parts()
     wanted = Search(email, account_id, subscription_id, product_code, customer_aws_account_id, status)
-    found, following = search(parts.tables, wanted, limit, cursor)
+    sight = _sight(parts)
+    if sight.all:
+        found, following = search(parts.tables, wanted, limit, cursor)
+    elif cursor is not None:
+        raise foreign_cursor()  # a buyer's list has one page
+    else:
+        own = parts.tables.customer(sight.own) if sight.own else None
+        found, following = search_own(parts.tables, wanted, own) if own else [], None
     return json_answer({"items": _customer_answers(found, parts), "next_cursor": following})
 
 
 @names_errors
 def get_customer(customer_id: str) -> flask.Response:
     parts = the_parts()
+    _look_for(customer_id, _sight(parts, services_see=True))
     return _customer_answer(_active(customer_id, parts), parts)
 
 
 @names_errors
 def change_customer(customer_id: str, body: dict[str, Any]) -> flask.Response:
     parts = the_parts()
+    sight = _sight(parts)
+    _look_for(customer_id, sight)
+    if not sight.all:
+        customer_changes.check_buyers_change(body)
     customer = customer_changes.change(
         parts.tables,
         customer_id,
@@ -224,21 +238,24 @@ def change_customer(customer_id: str, body: dict[str, Any]) -> flask.Response:
         flask.request.headers.get("If-Match"),
         parts.now(),
     )
-    log.info("A customer was changed.", customer_id=customer_id, version=customer.version, by=caller().name)
+    log.info("A customer was changed.", customer_id=customer_id, version=customer.version, by=_by(sight))
     return _customer_answer(customer, parts)
 
 
 @names_errors
 def delete_customer(customer_id: str) -> flask.Response:
     parts = the_parts()
+    sight = _sight(parts)
+    _look_for(customer_id, sight)
     customer_changes.erase(parts.tables, customer_id, parts.now())
-    log.info("A customer's personal data was erased.", customer_id=customer_id, by=caller().name)
+    log.info("A customer's personal data was erased.", customer_id=customer_id, by=_by(sight))
     return flask.Response(status=204)
 
 
 @names_errors
 def get_customer_access(customer_id: str) -> flask.Response:
     parts = the_parts()
+    _look_for(customer_id, _sight(parts, services_see=True))
     found, published = parts.tables.customer_with_news(customer_id)
     customer = _not_deleted(found)
     held = held_by([customer], parts.tables, parts.catalogue, published)[customer.customer_id]
@@ -261,10 +278,12 @@ def get_customer_access(customer_id: str) -> flask.Response:
 @names_errors
 def export_customer(customer_id: str) -> flask.Response:
     parts = the_parts()
+    sight = _sight(parts)
+    _look_for(customer_id, sight)
     customer = _active(customer_id, parts)
     identities = parts.tables.identities_of(customer)
     claims = parts.tables.claims_of(customer.subscription_ids)
-    log.info("A customer's data was exported.", customer_id=customer_id, by=caller().name)
+    log.info("A customer's data was exported.", customer_id=customer_id, by=_by(sight))
     return json_answer(
         {
             "exported_at": rfc3339(parts.now()),
@@ -282,6 +301,30 @@ def export_customer(customer_id: str) -> flask.Response:
             "Cache-Control": "no-store",
         },
     )
+
+
+def _sight(parts: Parts, *, services_see: bool = False) -> Sight:
+    """Which customers are there for the caller."""
+    who, issuer = caller(), caller().facts.get("iss")
+    return sight_of(
+        asker(who.scopes, None if issuer is None else str(issuer), who.subject),
+        parts.tables.customer_id_of,
+        services_see=services_see,
+    )
+
+
+def _look_for(customer_id: str, sight: Sight) -> None:
+    """
+    Raises:
+        NoSuchCustomer: there is no such one for the caller; whether there is one, is not even looked up.
+    """
+    if not sight.shows(customer_id):
+        raise customer_changes.NoSuchCustomer
+
+
+def _by(sight: Sight) -> str:
+    """Who did it, for the log. A buyer is not called by their token's subject, which may be an address."""
+    return caller().name if sight.all else "the buyer"
 
 
 def _active(customer_id: str, parts: Parts) -> Customer:

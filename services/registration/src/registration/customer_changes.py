@@ -1,6 +1,6 @@
 """Changing and erasing a customer, each against the version that was read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +24,31 @@ class ChangedTooOften(Exception):
 
 class AccountTaken(Exception):
     """The seller's account that the change names is another customer's."""
+
+
+class OperatorsOnly(Exception):
+    """A buyer would change what is not theirs to change: the argument says which members."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(names)
+        self.names = names
+
+
+BUYERS_MAY_CHANGE = frozenset({"email", "name", "company"})
+"""What tells of a customer and identifies nobody (docs/decisions/an-address-is-no-identity.md). An account id
+is an identity: who could set it would take over what is handed over under it."""
+
+
+def check_buyers_change(change: Iterable[str]) -> None:
+    """
+    Args:
+        change: the names of the members that a buyer would change.
+
+    Raises:
+        OperatorsOnly: see there.
+    """
+    if names := tuple(sorted(set(change) - BUYERS_MAY_CHANGE)):
+        raise OperatorsOnly(names)
 
 
 class Tables(Protocol):

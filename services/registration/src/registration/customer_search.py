@@ -1,4 +1,4 @@
-"""Which customers an operator asks for."""
+"""Which customers somebody asks for: an operator among all, a buyer of themself alone."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -84,6 +84,18 @@ class Tables(Protocol):
     ) -> tuple[list[Claim], str | None]: ...
 
 
+def search_own(tables: Tables, wanted: Search, customer: Customer) -> list[Customer]:
+    """A buyer's list: themself where the filters hold, else nobody.
+
+    Args:
+        tables: see there.
+        wanted: what they ask for.
+        customer: who they are.
+    """
+    claims, published = _known_of([customer], tables, wanted)
+    return [customer] if wanted.finds(customer, claims, published) else []
+
+
 def search(
     tables: Tables, wanted: Search, limit: int, cursor: str | None
 ) -> tuple[list[Customer], str | None]:
@@ -110,8 +122,7 @@ def search(
         found = _holders(page, tables)
     else:
         found, following = tables.customers(limit, cursor)
-    claims = _claims_of(found, tables) if wanted._wants_of_a_subscription() else {}
-    published = tables.published_subscriptions(claims) if claims and wanted.status else {}
+    claims, published = _known_of(found, tables, wanted)
     return [
         customer
         for customer in found
@@ -126,9 +137,15 @@ def _holders(claims: Iterable[Claim], tables: Tables) -> list[Customer]:
     return [customers[one] for one in ids if one in customers]
 
 
-def _claims_of(customers: Iterable[Customer], tables: Tables) -> Mapping[str, Claim]:
+def _known_of(
+    customers: Iterable[Customer], tables: Tables, wanted: Search
+) -> tuple[Mapping[str, Claim], Mapping[str, PublishedSubscription]]:
+    """Claims and published rows of what these customers hold, as far as the filters ask for them."""
+    if not wanted._wants_of_a_subscription():
+        return {}, {}
     ids = {one for customer in customers for one in customer.subscription_ids}
-    return tables.claims_of(ids) if ids else {}
+    claims = tables.claims_of(ids) if ids else {}
+    return claims, tables.published_subscriptions(claims) if claims and wanted.status else {}
 
 
 def _first_of_each(page: Iterable[Claim]) -> dict[str, Claim]:

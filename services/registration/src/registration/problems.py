@@ -11,7 +11,13 @@ from chassis.problems import NotFound, Problem, Unavailable
 from registration.bindings import BoundTooOften
 from registration.catalogue import Catalogue
 from registration.claims import SubscriptionClaimed
-from registration.customer_changes import AccountTaken, ChangedTooOften, NoSuchCustomer, VersionNotMet
+from registration.customer_changes import (
+    AccountTaken,
+    ChangedTooOften,
+    NoSuchCustomer,
+    OperatorsOnly,
+    VersionNotMet,
+)
 from registration.measures import CLAIMS_REFUSED
 from registration.parts import the_parts
 from registration.registrations import RegistrationExpired
@@ -40,7 +46,11 @@ NAMED_ERRORS = (
     VersionNotMet,
     ChangedTooOften,
     AccountTaken,
+    OperatorsOnly,
 )
+
+_WHY_OPERATORS_ONLY = {"account_id": "It says whose purchases join this customer."}
+_NOT_THOUGHT_OF = "It is an operator's to change."
 
 
 def names_errors(handler: Callable[P, flask.Response]) -> Callable[P, flask.Response]:
@@ -128,6 +138,22 @@ def problem_of(error: Exception, catalogue: Catalogue) -> Problem:
         case AccountTaken():
             return Problem(
                 409, "account-taken", "This account is another customer's.", "Its id names one customer only."
+            )
+        case OperatorsOnly():
+            places = "1 place is" if len(error.names) == 1 else f"{len(error.names)} places are"
+            return Problem(
+                403,
+                "operators-only",
+                "Only an operator may change this.",
+                f"{places} not a buyer's to change; nothing was changed.",
+                errors=[
+                    {
+                        "in": "body",
+                        "path": f"/{name}",
+                        "reason": _WHY_OPERATORS_ONLY.get(name, _NOT_THOUGHT_OF),
+                    }
+                    for name in error.names
+                ],
             )
         case _:
             raise error
