@@ -40,6 +40,7 @@ AT_THE_EDGE_OF = {
         "pace",
         "paper",
         "planner",
+        "present_caller",
         "quick_writes",
         "reconciler",
         "reconciliations",

@@ -11,6 +11,7 @@ import jsonschema_rs
 import pytest
 
 from tests.contract.contracts import SERVICES, Operation, document, operations
+from tools import authorisation_page
 
 OPERATIONS = list(operations())
 OWN = [operation for operation in OPERATIONS if not operation.id.startswith("chassis.")]
@@ -215,6 +216,18 @@ def test_an_operation_lists_every_status_it_can_answer(operation: Operation) -> 
         assert 400 in promised
     if "{" in operation.path:
         assert 404 in promised
+
+
+@pytest.mark.parametrize("operation", [one for one in OWN if one.takes_key], ids=str)
+def test_a_buyer_gets_at_their_own_only(operation: Operation) -> None:
+    """With which scopes one gets at one's own only is said; of buyers' it must be."""
+    own_only = set(operation.definition.get("x-own-only", []))
+    assert own_only <= set(operation.scopes)
+    assert ("buyer" in operation.scopes) == ("buyer" in own_only)
+
+
+def test_the_page_of_who_may_call_what_is_what_the_contracts_say() -> None:
+    assert authorisation_page.main(["--check"]) == 0, "make authorisation"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)

@@ -46,6 +46,14 @@ def read_identities(service: str, identity_ids: list[str]) -> dict[str, str | No
     return {name: customer and customer.customer_id for name, customer in found.items()}
 
 
+def subscriptions_of(service: str, identity_ids: list[str]) -> dict[str, list[str]]:
+    """Which subscriptions are there for each person, as notifications sees it."""
+    customers = importlib.import_module(f"{service}.tables.customers")
+    settings = importlib.import_module(f"{service}.settings").Settings()
+    importlib.import_module("chassis.tables").bind(customers.READ, settings)
+    return {name: customers.subscription_ids_of(name) for name in identity_ids}
+
+
 def read_signals(service: str, bodies: list[str]) -> list[str]:
     """Which subscription each message body tells of, as the service's reader understands it."""
     read = importlib.import_module(f"{service}.worker").read_signal

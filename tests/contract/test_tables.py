@@ -244,6 +244,28 @@ def test_every_identity_that_the_schema_allows_is_read(
     assert read == {name: there.get(name) for name in rows}
 
 
+def test_whose_subscriptions_they_are_is_read_of_every_customer_that_the_schema_allows(
+    identities: dict[str, dict[str, Any]], customers: dict[str, dict[str, Any]], world: World
+) -> None:
+    """A tombstone's are nobody's."""
+    template = next(iter(identities.values()))
+    leads = {
+        base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().rstrip("=").lower(): name
+        for name in customers
+    }
+    put(
+        world,
+        "identities",
+        {one: template | {"identity_id": one, "customer_id": name} for one, name in leads.items()},
+    )
+    read = inside("notifications", "subscriptions_of", [*leads, "nobodys"], world)
+    there = {one: customers[name] for one, name in leads.items()}
+    assert {row["status"] for row in there.values()} == {"active", "deleted"}
+    assert read == {"nobodys": []} | {
+        one: row["subscription_ids"] if row["status"] == "active" else [] for one, row in there.items()
+    }
+
+
 # -- what the schemas refuse ---------------------------------------------------------------------------------
 
 
@@ -281,9 +303,9 @@ def test_the_services_that_derive_ids_are_the_ones_that_need_to() -> None:
     assert deriving == {"registration", "notifications", "metering"}
 
 
-@pytest.mark.parametrize("service", ["registration", "metering"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_identity_ids_are_the_same_everywhere(service: str, world: World) -> None:
-    """From a sign-in, and from a bearer token."""
+    """From a sign-in, and from bearer tokens."""
     vectors = json.loads((ROOT / "openapi/tables/identity_id.vectors.json").read_text())
     assert len({one["identity_id"] for one in vectors}) == len(vectors)
     assert inside(service, "identity_ids", vectors, world) == [one["identity_id"] for one in vectors]

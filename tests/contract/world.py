@@ -70,6 +70,7 @@ ENVIRONMENT = {
 PROCESS_ENVIRONMENT = {"simulator": {"SIMULATOR_START": START, "SIMULATOR_CALLS_PER_SECOND": "0"}}
 
 SIGNED_IN = "person-with-endpoints"
+ANOTHER_PERSON = "person-of-two-purchases"
 
 # What the contracts' examples are called.
 A_SUBSCRIPTION = "sub_akqbclolnbr5rol2aljugptsbj"
@@ -200,8 +201,8 @@ class World:
         self.replaced = self.registered(CONTRACT_PRODUCT)
         found = self.ask("registration", "GET", f"/v1/customers/{self.handed_over.customer_id}")
         self.account_id = found["account_id"]
-        self.connected("person-of-two-purchases")
-        self.connected("person-of-two-purchases")
+        self.connected(ANOTHER_PERSON)
+        self.connected(ANOTHER_PERSON)
         self.signed_in = self.connected(SIGNED_IN)
         self.unanswered()
         leavers = [self.registered(product) for product in (LEGACY_PRODUCT, LICENSED_PRODUCT) for _ in (1, 2)]
@@ -223,8 +224,11 @@ class World:
 
         self.set_clock("2026-11-22T10:40:00Z")
         self._use("2026-11-22T10:15:00Z")
+        self._use("2026-11-22T10:15:00Z", self.signed_in)
+        self._use_by_customer("2026-11-22T10:20:00Z", self.signed_in)
         self.set_clock("2026-11-22T11:10:00Z")
         self._until("a bill", lambda: all(self._billed(buyer) == 1 for buyer in (self.legacy, self.licensed)))
+        self._until("a bill of who signed in", lambda: self._billed(self.signed_in) > 0)
         self._use("2026-11-22T11:05:00Z")
         self._leave_open(leavers[3])
         self._run_metering()
@@ -488,6 +492,10 @@ class World:
         self.queues.purge_queue(QueueUrl=url)
         return self._put_on_queue(DEAD_LETTERS, "hello")
 
+    def somebody(self) -> str:
+        """The subject of a person who was not there before."""
+        return self._email("person")
+
     def _email(self, who: str) -> str:
         return f"{who}-{next(self._numbers)}@example.com"
 
@@ -565,6 +573,13 @@ class World:
             for number in range(3)
         ]
         self.ask("metering", "POST", "/v1/usage-events", {"events": used})
+
+    def _use_by_customer(self, moment: str, buyer: Buyer) -> None:
+        """The same, and the product does not say by which subscription."""
+        used = {"source": "contract-tests", "id": f"{buyer.customer_id}-{moment}", "time": moment}
+        used |= {"customer_id": buyer.customer_id, "product_code": LICENSED_PRODUCT}
+        event = used | {"dimension": METERED, "quantity": "0.5"}
+        self.ask("metering", "POST", "/v1/usage-events", {"events": [event]})
 
     def _act(self, buyer: Buyer, action: str) -> None:
         self._control("POST", f"/agreements/{buyer.agreement_id}/{action}")
@@ -884,16 +899,17 @@ def put_in(case: schemathesis.Case, values: Values) -> None:
     """Replace examples by what they stand for, wherever a request holds them."""
     for part in ("path_parameters", "query", "body"):
         before = getattr(case, part)
-        after = _replaced(before, values)
+        after = replaced(before, values)
         if after != before:
             setattr(case, part, after)
 
 
-def _replaced(node: Any, values: Values) -> Any:
+def replaced(node: Any, values: Values) -> Any:
+    """A part of a request, with what its examples stand for in their place."""
     if isinstance(node, dict):
-        return {name: _replaced(value, values) for name, value in node.items()}
+        return {name: replaced(value, values) for name, value in node.items()}
     if isinstance(node, list):
-        return [_replaced(value, values) for value in node]
+        return [replaced(value, values) for value in node]
     if isinstance(node, str) and node in values:
         real = values[node]
         return real if isinstance(real, str) else real()

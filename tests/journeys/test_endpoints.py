@@ -29,10 +29,31 @@ class Person:
         house.until_status("active", self.buyer)
 
     def ask(self, method: str, path: str = "", body: dict[str, Any] | None = None, *, expect: int) -> Any:
-        url = f"{self._house.stack.urls['metering-web']}/v1/endpoints{path}"
+        return self._request(method, "metering", f"/v1/endpoints{path}", body, expect)
+
+    def _request(
+        self, method: str, service: str, path: str, body: dict[str, Any] | None = None, expect: int = 200
+    ) -> Any:
+        url = self._house.stack.urls[f"{service}-web"] + path
         answer = self._house.http.request(method, url, json=body, headers=self._token)
         assert answer.status_code == expect, answer.text
         return answer.json() if answer.content else None
+
+    def looks_at(self, subscription_id: str) -> dict[str, Any]:
+        """What their page shows of a subscription: its state, what was used and what was billed."""
+        of_it = f"?subscription_id={subscription_id}"
+        listed = self._request("GET", "notifications", "/v1/subscriptions")["items"]
+        used = self._request("GET", "metering", f"/v1/usage{of_it}")["items"]
+        balances = self._request("GET", "metering", f"/v1/balance{of_it}")["dimensions"]
+        records = self._request("GET", "metering", "/v1/metering-records?outcome=billed")["items"]
+        return {
+            "status": [one["status"] for one in listed if one["subscription_id"] == subscription_id],
+            "used": sum(Decimal(one["quantity"]) for one in used),
+            "billed": sum(Decimal(one["billed"]) for one in balances),
+            "records": sum(
+                Decimal(one["quantity"]) for one in records if one["subscription_id"] == subscription_id
+            ),
+        }
 
     def start(self) -> dict[str, Any]:
         wish = {"name": "Mine", "repository": "acme/model", "accelerator": "GPU"}
@@ -74,6 +95,11 @@ def test_a_buyer_s_endpoint_is_billed_to_the_second_and_is_nobody_else_s(house: 
     house.seal_hour()
     house.assert_billed_exactly(ada.buyer)
     assert len(house.records(ada.buyer)) == 3
+
+    bought = ada.buyer.subscription_id
+    total = ada.buyer.total
+    assert ada.looks_at(bought) == {"status": ["active"], "used": total, "billed": total, "records": total}
+    assert eve.looks_at(bought) == {"status": [], "used": 0, "billed": 0, "records": 0}
 
 
 def test_the_end_of_a_subscription_stops_what_runs_and_bills_its_last_second(

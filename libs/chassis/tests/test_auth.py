@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sample.app import SampleKey, build, key_ring
 from starlette.testclient import TestClient
 
-from chassis.auth import KEY_CACHE_SECONDS, BearerTokens, KeyRing
+from chassis.auth import KEY_CACHE_SECONDS, BearerTokens, KeyRing, Person
 from chassis.problems import Unavailable
 from chassis.settings import ChassisSettings
 
@@ -138,6 +138,29 @@ def token(private_key: rsa.RSAPrivateKey, kid: str = "k1", **claims: Any) -> str
         "scope": "operator root",
     }
     return jwt.encode(standard | claims, private_key, algorithm="RS256", headers={"kid": kid})
+
+
+@pytest.mark.parametrize(
+    ("scope", "person"),
+    [
+        ("buyer", Person("https://issuer", "carol")),
+        ("buyer operator", Person("https://issuer", "carol")),
+        ("operator", None),
+        ("", None),
+    ],
+)
+def test_a_person_is_who_has_a_token_of_a_buyer(
+    settings: ChassisSettings, issuer: Any, private_key: rsa.RSAPrivateKey, scope: str, person: Person | None
+) -> None:
+    caller = BearerTokens(settings).check(token(private_key, scope=scope))
+    assert caller is not None
+    assert caller.person == person
+
+
+def test_a_key_proves_no_person(keys: KeyRing) -> None:
+    caller = keys.check(keys.add("carol", {"buyer", "operator"}))
+    assert caller is not None
+    assert caller.person is None
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from metering.tables.models import MeteringKey, SegmentRow
 from metering.tables.run_store import RunStore
 
 EVENTS = "/v1/usage-events"
+READERS = {"usage:read", "operator", "buyer"}
 
 
 @pytest.fixture
@@ -289,9 +290,10 @@ def test_too_large_a_body_is_413(client: Any, keys: dict[str, dict[str, str]], s
     ("method", "path", "scopes"),
     [
         ("POST", EVENTS, {"usage:write"}),
-        ("GET", "/v1/usage?subscription_id=sub_aaaaaaaaaaaaaaaaaaaaaaaaab", {"usage:read", "operator"}),
-        ("GET", "/v1/metering-records", {"usage:read", "operator"}),
-        ("GET", "/v1/balance?subscription_id=sub_aaaaaaaaaaaaaaaaaaaaaaaaab", {"usage:read", "operator"}),
+        ("GET", "/v1/usage?subscription_id=sub_aaaaaaaaaaaaaaaaaaaaaaaaab", READERS),
+        ("GET", "/v1/metering-records", READERS),
+        ("GET", "/v1/balance?subscription_id=sub_aaaaaaaaaaaaaaaaaaaaaaaaab", READERS),
+        ("GET", "/v1/held-usage", {"usage:read", "operator"}),
     ],
 )
 def test_prior_art_23_every_operation_is_guarded_by_its_scope(

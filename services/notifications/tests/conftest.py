@@ -16,12 +16,14 @@ from played_sns import PlayedSns
 
 from chassis.clock import FrozenClock
 from chassis.queues import Message, Queue, create_queue_with_dlq, handle_batch
+from chassis.tables import create_tables
 from notifications.app import build_web, build_worker, create_local, key_ring
 from notifications.history import Happening
 from notifications.marketplace import Marketplace
 from notifications.queues import SignalQueue
 from notifications.settings import Settings
 from notifications.subject_log import LogEntry, history_of
+from notifications.tables.customers import READ
 from notifications.tables.log_rows import log_entry
 from notifications.tables.models import TABLES, InboxRow, LogRow, NotificationsKey, SubscriptionRow
 from notifications.tables.reconciliation_store import ReconciliationStore
@@ -54,11 +56,12 @@ class World:
         self.sns = PlayedSns()
         self.marketplace = Marketplace(self.aws, self.aws)
         self.assembled = build_worker(settings, self.clock, self.sqs, self.marketplace)
+        create_tables(READ)  # registration's
         self.worker = self.assembled.worker
         self.queue = Queue(self.sqs, NEWS_QUEUE)
 
     def begin(self) -> None:
-        for model in TABLES:
+        for model in (*TABLES, *READ):
             if model is NotificationsKey:
                 continue
             with model.batch_write() as batch:

@@ -1,9 +1,11 @@
 """For whom which customers are there: a buyer's own, for an operator all; for nobody else any."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from chassis.auth import Caller
 from registration.callers import Asker, Sight, asker, sight_of
 from registration.identities import Identity, of_account
 
@@ -31,8 +33,8 @@ ADA = Identity(ISSUER, "ada")
     ],
 )
 def test_who_asks(scopes: set[str], by_token: bool, found: Asker) -> None:
-    proof = (ISSUER, "ada") if by_token else (None, None)
-    assert asker(scopes, *proof) == found
+    proof: dict[str, Any] = {"subject": "ada", "facts": {"iss": ISSUER}} if by_token else {}
+    assert asker(scopes, Caller("ada", frozenset(scopes), **proof).person) == found
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -54,6 +54,13 @@ class ApiKey(Model):
     disabled = BooleanAttribute(default=False)
 
 
+class Person(NamedTuple):
+    """Somebody as the issuer of their token names them: `iss` and `sub`."""
+
+    issuer: str
+    subject: str
+
+
 @dataclass(frozen=True)
 class Caller:
     """A caller whose credentials were valid."""
@@ -65,6 +72,13 @@ class Caller:
 
     def may(self, *scopes: str) -> bool:
         return bool(self.scopes.intersection(scopes))
+
+    @property
+    def person(self) -> Person | None:
+        """Who calls, where it is a person: whoever has a token with the scope `buyer`. A key proves none."""
+        if self.subject is None or not self.may("buyer"):
+            return None
+        return Person(str(self.facts["iss"]), self.subject)
 
 
 PRESENT: ContextVar[Caller] = ContextVar("PRESENT")

@@ -9,13 +9,17 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from chassis.auth import BearerTokens, Caller
 from chassis.clock import FrozenClock
+
+TOKENS_ISSUER = "https://id.seller.example"
+"""Of `token_of`'s."""
 
 _accounts = itertools.count(100_000_000_000 + (os.getpid() % 100_000) * 1_000_000)
 
@@ -88,3 +92,16 @@ def aws_env(engine_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def frozen_clock() -> FrozenClock:
     """A clock at 22 November 2026, 10:00 UTC, that moves only when told."""
     return FrozenClock(datetime(2026, 11, 22, 10, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def token_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+    """Answers the header of somebody's bearer token with these scopes, which is believed as it is: how tokens
+    are checked is tested with `chassis.auth` and with the contracts."""
+
+    def check(_: BearerTokens, token: str) -> Caller:
+        subject, *scopes = token.split("/")
+        return Caller(subject, frozenset(scopes), subject, {"iss": TOKENS_ISSUER})
+
+    monkeypatch.setattr(BearerTokens, "check", check)
+    return lambda subject, *scopes: {"Authorization": f"Bearer {'/'.join([subject, *scopes])}"}

@@ -13,13 +13,17 @@ from chassis.web import caller, json_answer, parts
 from metering import usage_pages
 from metering.allocations import allocations
 from metering.balance import Balance
+from metering.callers import Sight, sight_of
 from metering.held_decisions import HeldDecision, Wish
 from metering.holders import holder_of_customer
 from metering.hours import hour_of
+from metering.present_caller import present_asker
 from metering.problems import names_errors
 from metering.records import Decision
 from metering.schemas import (
     BalanceSchema,
+    BuyersBalanceSchema,
+    BuyersMeteringRecordSchema,
     DecidedUsageSchema,
     FateSchema,
     HeldUsageSchema,
@@ -44,6 +48,15 @@ MOST_NAMED = 1_000
 def _metering() -> "Metering":
     found: Metering = parts()
     return found
+
+
+def _sight() -> Sight:
+    """What the present caller may see."""
+    return sight_of(present_asker(), _metering().published.customer_of)
+
+
+def _record_schema(sight: Sight) -> MeteringRecordSchema:
+    return MeteringRecordSchema() if sight.all_usage else BuyersMeteringRecordSchema()
 
 
 async def post_usage_events(body: Any, content_type: str) -> flask.Response:
@@ -87,6 +100,8 @@ def get_usage(
         raise invalid_body([{"in": "query", "path": error.end, "reason": error.reason}]) from None
     question = usage_pages.Question(subscription_id, dimension, hours, usage_pages.By(by), tags)
     after = _ledger_place_of(decode_cursor(cursor), subscription_id)
+    if not _sight().shows_usage_of(subscription_id):
+        return json_answer({"items": [], "next_cursor": None})
     try:
         found, end = usage_pages.page(_metering().ledger, question, limit, after)
     except usage_pages.WrongPlace:
@@ -119,9 +134,11 @@ def _ledger_place_of(key: dict[str, Any] | None, holder: str) -> usage_pages.Pla
 def list_metering_records(
     subscription_id: str | None = None, outcome: str | None = None, limit: int = 50, cursor: str | None = None
 ) -> Any:
-    records, last = _metering().records.page(subscription_id, outcome, limit, decode_cursor(cursor))
+    sight = _sight()
+    desk = _metering().record_desk
+    records, last = desk.page(sight, subscription_id, outcome, limit, decode_cursor(cursor))
     return json_answer(
-        {"items": MeteringRecordSchema(many=True).dump(records), "next_cursor": encode_cursor(last)}
+        {"items": _record_schema(sight).dump(records, many=True), "next_cursor": encode_cursor(last)}
     )
 
 
@@ -190,16 +207,16 @@ def list_held_usage_decisions(
 
 @names_errors
 def get_metering_record(metering_record_id: str) -> Any:
-    record = _metering().record_desk.record(metering_record_id)
-    buckets = allocations(record)
-    return json_answer(
-        {
-            "metering_record": MeteringRecordSchema().dump(record),
-            "allocations": quantities_by_tags(buckets),
-            "tags_left_out": record.tags_left_out,
-            "sends": SendSchema(many=True).dump(record.sends),
-        }
-    )
+    sight = _sight()
+    record = _metering().record_desk.shown(sight, metering_record_id)
+    explained = {
+        "metering_record": _record_schema(sight).dump(record),
+        "allocations": quantities_by_tags(allocations(record)),
+        "tags_left_out": record.tags_left_out,
+    }
+    if sight.all_usage:
+        explained["sends"] = SendSchema(many=True).dump(record.sends)
+    return json_answer(explained)
 
 
 @names_errors
@@ -256,16 +273,20 @@ def get_metering_run(metering_run_id: str) -> Any:
 
 
 def get_balance(subscription_id: str, dimension: str | None = None) -> Any:
-    struck = _metering().statements.balances(subscription_id, dimension)
-    return json_answer({"subscription_id": subscription_id, "dimensions": _shown(struck)})
+    sight = _sight()
+    is_shown = sight.shows_usage_of(subscription_id)
+    struck = _metering().statements.balances(subscription_id, dimension) if is_shown else {}
+    return json_answer({"subscription_id": subscription_id, "dimensions": _shown(struck, sight)})
 
 
 def get_customer_balance(customer_id: str, product_code: str) -> Any:
-    struck = _metering().statements.balances(holder_of_customer(customer_id, product_code))
-    return json_answer(
-        {"customer_id": customer_id, "product_code": product_code, "dimensions": _shown(struck)}
-    )
+    sight = _sight()
+    holder = holder_of_customer(customer_id, product_code)
+    struck = _metering().statements.balances(holder) if sight.shows_usage_by(customer_id) else {}
+    names = {"customer_id": customer_id, "product_code": product_code}
+    return json_answer(names | {"dimensions": _shown(struck, sight)})
 
 
-def _shown(struck: dict[str, Balance]) -> list[dict[str, Any]]:
-    return [{"dimension": name} | BalanceSchema().dump(balance) for name, balance in sorted(struck.items())]
+def _shown(struck: dict[str, Balance], sight: Sight) -> list[dict[str, Any]]:
+    schema = BalanceSchema() if sight.all_usage else BuyersBalanceSchema()
+    return [{"dimension": name} | schema.dump(balance) for name, balance in sorted(struck.items())]

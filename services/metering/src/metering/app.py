@@ -62,7 +62,7 @@ class Metering:
     intake: Intake
     statements: Statements
     ledger: LedgerStore
-    records: RecordStore
+    published: Published
     record_desk: RecordDesk
     dry_run: DryRun
     runs: RunStore
@@ -134,7 +134,7 @@ def contract_file(settings: Settings) -> Path:
 def build_web(settings: Settings, clock: Clock | None = None) -> connexion.FlaskApp:
     """The web application."""
     clock = clock or clock_for(settings)
-    books = build_books(settings)
+    books = build_books(settings, quick_calls(settings))
     catalogue = read_catalogue(settings.products_file)
     intake = build_intake(settings, clock, books.published, catalogue)
     statements = Statements(books.ledger, books.records, books.published, catalogue, clock, settings.limits)
@@ -158,7 +158,7 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
             intake,
             statements,
             books.ledger,
-            books.records,
+            books.published,
             record_desk,
             dry_run,
             RunStore(),

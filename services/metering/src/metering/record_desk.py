@@ -1,11 +1,14 @@
 """What people ask of a metering record, and what they decide about it."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
 
+from chassis.tables import foreign_cursor
+from metering.callers import Sight
 from metering.explaining import LoggedEvent, explain
 from metering.records import Decision, MeteringRecord, Resolution
 from metering.resolutions import is_new
@@ -18,6 +21,9 @@ log = structlog.get_logger()
 ATTEMPTS = 5
 """How often a decision is tried while others write about the same usage."""
 
+MOST_SUBSCRIPTIONS_A_PAGE = 10
+"""So many of a buyer's are gone through for one page: each is a read, also where a filter passes nothing."""
+
 
 class NoSuchRecord(Exception):
     """There is no metering record of this id."""
@@ -28,7 +34,7 @@ class ChangedTooOften(Exception):
 
 
 class RecordDesk:
-    """Explains metering records and takes decisions about them.
+    """Lists and explains metering records, and takes decisions about them.
 
     Args:
         records: where they are.
@@ -50,6 +56,54 @@ class RecordDesk:
         if found is None:
             raise NoSuchRecord(metering_record_id)
         return found
+
+    def shown(self, sight: Sight, metering_record_id: str) -> MeteringRecord:
+        """
+        Raises:
+            NoSuchRecord: also where it is of a subscription that they do not see.
+        """
+        if not sight.shows_usage_of(metering_record_id.partition(".")[0]):
+            raise NoSuchRecord(metering_record_id)
+        return self.record(metering_record_id)
+
+    def page(
+        self,
+        sight: Sight,
+        subscription_id: str | None,
+        outcome: str | None,
+        limit: int,
+        key: dict[str, Any] | None,
+    ) -> tuple[list[MeteringRecord], dict[str, Any] | None]:
+        """One page of the records that somebody sees, of one subscription or of all, and where to go on."""
+        if subscription_id is None and not sight.all_usage:
+            return self._page_of_own(sorted(sight.subscription_ids), outcome, limit, key)
+        if subscription_id is not None and not sight.shows_usage_of(subscription_id):
+            return [], None
+        return self._records.page(subscription_id, outcome, limit, key)
+
+    def _page_of_own(
+        self,
+        subscription_ids: Sequence[str],
+        outcome: str | None,
+        limit: int,
+        key: dict[str, Any] | None,
+    ) -> tuple[list[MeteringRecord], dict[str, Any] | None]:
+        """Subscription by subscription. The key to go on from is a record's, or names the subscription that
+        the next page begins with."""
+        begin = _first_of(key)
+        left = [one for one in subscription_ids if one >= begin]
+        # That subscription is not theirs any more: the next one has no record to go on from.
+        after = key if key and "slot" in key and left[:1] == [begin] else None
+        found: list[MeteringRecord] = []
+        for number, subscription_id in enumerate(left):
+            if len(found) == limit or number == MOST_SUBSCRIPTIONS_A_PAGE:
+                return found, {"subscription_id": {"S": subscription_id}}
+            of_it, last = self._records.page(subscription_id, outcome, limit - len(found), after)
+            found += of_it
+            if last is not None:
+                return found, last
+            after = None
+        return found, None
 
     def events(self, metering_record_id: str, start: int, limit: int) -> tuple[list[LoggedEvent], bool]:
         """The events that a record comes from.
@@ -101,3 +155,16 @@ class RecordDesk:
                 )
                 return self.record(metering_record_id)
         raise ChangedTooOften(metering_record_id)
+
+
+def _first_of(key: dict[str, Any] | None) -> str:
+    """The subscription that a key of `_page_of_own` goes on with; empty where it begins.
+
+    Raises:
+        Problem: 400, this list gave no such key.
+    """
+    if key is None:
+        return ""
+    if not key.keys() <= {"subscription_id", "slot"} or "S" not in key.get("subscription_id", {}):
+        raise foreign_cursor()
+    return str(key["subscription_id"]["S"])

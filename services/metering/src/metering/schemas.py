@@ -82,6 +82,13 @@ class MeteringRecordSchema(Schema):
     sources = fields.List(fields.Nested(SourceSchema))
 
 
+class BuyersMeteringRecordSchema(MeteringRecordSchema):
+    """Without what is between AWS and the seller, and who decided what."""
+
+    class Meta:
+        exclude = ("reason", "resolution", "attempts")
+
+
 class SendSchema(Schema):
     number = fields.Integer()
     at = Moment()
@@ -211,6 +218,13 @@ class BalanceSchema(Schema):
             {"kind": kind, "reason": reason, "quantity": to_text(quantity)}
             for (kind, reason), quantity in sorted(balance.reasons.items())
         ]
+
+
+class BuyersBalanceSchema(BalanceSchema):
+    """Without why, and without our own errors."""
+
+    class Meta:
+        exclude = ("balanced", "reasons")
 
 
 class RefusalSchema(Schema):

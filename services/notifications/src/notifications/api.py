@@ -12,10 +12,13 @@ from chassis.problems import NotFound, Problem, Unavailable
 from chassis.tables import decode_cursor, encode_cursor
 from chassis.times import parse_rfc3339
 from chassis.web import caller, json_answer, parts
+from notifications.callers import OPERATORS, OPERATORS_AND_SERVICES, Sight, sight_of
 from notifications.doors import Doors
 from notifications.inbox import UnreadableMessage
 from notifications.queues import DeadLetters
 from notifications.schemas import (
+    BuyersHistoryAnswer,
+    BuyersSubscriptionAnswer,
     DeadLetterAnswer,
     DifferenceAnswer,
     HistoryAnswer,
@@ -24,7 +27,8 @@ from notifications.schemas import (
     SubscriptionAnswer,
     WholeNotificationAnswer,
 )
-from notifications.tables import listing
+from notifications.tables import customers, listing
+from notifications.tables.models import SubscriptionRow
 from notifications.tables.paging import Page
 from notifications.tables.reconciliation_store import ReconciliationStore
 from notifications.webhooks import Webhooks
@@ -84,21 +88,37 @@ def list_subscriptions(
         "agreement_id": agreement_id,
     }
     filters = {name: value for name, value in asked.items() if value is not None}
-    return _page(SubscriptionAnswer(), listing.subscriptions(filters, limit, decode_cursor(cursor)))
+    start = decode_cursor(cursor)
+    sight = _sight()
+    if sight.all:
+        return _page(SubscriptionAnswer(), listing.subscriptions(filters, limit, start))
+    return _page(BuyersSubscriptionAnswer(), listing.subscriptions_among(sight.own, filters, limit, start))
 
 
 def get_subscription(subscription_id: str) -> flask.Response:
-    row = listing.subscription(subscription_id)
-    if row is None:
-        raise NotFound("No news of such a subscription has come.")
-    return json_answer(SubscriptionAnswer().dump(row))
+    sight = _sight(OPERATORS_AND_SERVICES)
+    row = _seen_subscription(sight, subscription_id)
+    return json_answer((SubscriptionAnswer() if sight.all else BuyersSubscriptionAnswer()).dump(row))
 
 
 def list_history(subscription_id: str, limit: int = 50, cursor: str | None = None) -> flask.Response:
-    row = listing.subscription(subscription_id)
+    sight = _sight()
+    row = _seen_subscription(sight, subscription_id)
+    page = listing.history(row, limit, decode_cursor(cursor), notices=sight.all)
+    return _page(HistoryAnswer() if sight.all else BuyersHistoryAnswer(), page)
+
+
+def _sight(seeing_all: frozenset[str] = OPERATORS) -> Sight:
+    """What the present caller may see, where these scopes see everything."""
+    who = caller()
+    return sight_of(who.scopes, who.person, customers.subscription_ids_of, seeing_all)
+
+
+def _seen_subscription(sight: Sight, subscription_id: str) -> SubscriptionRow:
+    row = listing.subscription(subscription_id) if sight.shows(subscription_id) else None
     if row is None:
         raise NotFound("No news of such a subscription has come.")
-    return _page(HistoryAnswer(), listing.history(row, limit, decode_cursor(cursor)))
+    return row
 
 
 def list_notifications(

@@ -26,6 +26,7 @@ from notifications.queues import DeadLetters, Inlet, SignalQueue
 from notifications.settings import Settings, names
 from notifications.sns_certificates import Sns
 from notifications.sns_messages import Rules
+from notifications.tables.customers import READ
 from notifications.tables.models import TABLES, InboxRow, NotificationsKey, SubscriptionRow
 from notifications.tables.reconciliation_store import ReconciliationStore
 from notifications.tables.store import Store
@@ -228,7 +229,7 @@ def _sns_rules(settings: Settings, catalogue: Catalogue) -> Rules:
 
 def _store(settings: Settings) -> Store:
     quick = quick_calls(settings, connections=LEAST_POOL)
-    return Store(bind(TABLES, settings, quick), _retention(settings))
+    return Store(bind([*TABLES, *READ], settings, quick), _retention(settings))
 
 
 def _retention(settings: Settings) -> timedelta:

@@ -47,6 +47,15 @@ class SubscriptionAnswer(Schema):
     changed_by = fields.String()
 
 
+OF_THE_SELLER = ("changed_by",)
+"""What buyers are not shown of a subscription: by which message of AWS it changed."""
+
+
+class BuyersSubscriptionAnswer(SubscriptionAnswer):
+    class Meta:
+        exclude = OF_THE_SELLER
+
+
 class NotificationAnswer(Schema):
     notification_id = fields.String()
     source = fields.String()
@@ -68,6 +77,17 @@ class HistoryAnswer(Schema):
     event_time = Moment(attribute="cause.event_time")
     changes = fields.Raw()
     notice = fields.Raw()
+
+
+class BuyersHistoryAnswer(HistoryAnswer):
+    """Without the messages of AWS."""
+
+    class Meta:
+        exclude = ("notification_id", "name", "notice")
+
+    changes = fields.Function(
+        lambda one: [change for change in one.changes if change["attribute"] not in OF_THE_SELLER]
+    )
 
 
 class DeadLetterAnswer(Schema):

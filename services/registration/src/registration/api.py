@@ -305,12 +305,8 @@ def export_customer(customer_id: str) -> flask.Response:
 
 def _sight(parts: Parts, *, services_see: bool = False) -> Sight:
     """Which customers are there for the caller."""
-    who, issuer = caller(), caller().facts.get("iss")
-    return sight_of(
-        asker(who.scopes, None if issuer is None else str(issuer), who.subject),
-        parts.tables.customer_id_of,
-        services_see=services_see,
-    )
+    who = asker(caller().scopes, caller().person)
+    return sight_of(who, parts.tables.customer_id_of, services_see=services_see)
 
 
 def _look_for(customer_id: str, sight: Sight) -> None:

@@ -24,20 +24,15 @@ class Asker:
     is_operator: bool = False
 
 
-def asker(scopes: Collection[str], issuer: str | None, subject: str | None) -> Asker:
-    """Who a caller is to us.
-
-    A buyer is whoever has a token with the scope `buyer`, and is no service by whatever else it allows; a key
-    proves no person, so with that scope alone it is nobody.
+def asker(scopes: Collection[str], person: tuple[str, str] | None) -> Asker:
+    """Who a caller is to us. A person is a buyer, and no service by whatever else they may do.
 
     Args:
-        scopes: what the key or the token allows.
-        issuer, subject: of the token; None where a key was sent.
+        scopes: what their key or token allows.
+        person: their issuer and subject; None where no person calls.
     """
-    person = None
-    if issuer is not None and subject is not None and "buyer" in scopes:
-        person = Identity(issuer, subject)
-    return Asker(person, person is None and SERVICES_SCOPE in scopes, "operator" in scopes)
+    identity = None if person is None else Identity(*person)
+    return Asker(identity, identity is None and SERVICES_SCOPE in scopes, "operator" in scopes)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the API reads: single rows, and lists page by page."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -60,19 +60,33 @@ def subscriptions(filters: Mapping[str, str], limit: int, start: Key | None) -> 
         lambda size, key: index.query(filters[by], page_size=size, last_evaluated_key=key),
         limit,
         start,
-        lambda found: [
-            row
-            for row in _whole(found)
-            if all(getattr(row, name) == value for name, value in filters.items())
-        ],
+        lambda found: _passing(_whole([row.subscription_id for row in found]), filters),
     )
 
 
-def _whole(found: list[SubscriptionRow]) -> list[SubscriptionRow]:
-    """The rows of which an index has the keys, in its order."""
-    ids = [row.subscription_id for row in found]
-    rows = {row.subscription_id: row for row in SubscriptionRow.batch_get(ids, consistent_read=True)}
-    return [rows[one] for one in ids if one in rows]
+def subscriptions_among(
+    subscription_ids: Collection[str], filters: Mapping[str, str], limit: int, start: Key | None
+) -> Page:
+    """Those of a few subscriptions, by the same filters, in the order of their ids. All of them are read: a
+    customer has no more than one row of theirs can hold."""
+    check_key(start, {"subscription_id": None})
+    after = start["subscription_id"]["S"] if start else ""
+    left = sorted(one for one in subscription_ids if one > after)
+    found = _passing(_whole(left), filters)
+    if len(found) <= limit:
+        return Page(found, None)
+    return Page(found[:limit], {"subscription_id": {"S": found[limit - 1].subscription_id}})
+
+
+def _whole(subscription_ids: list[str]) -> list[SubscriptionRow]:
+    """The rows of these subscriptions, as they are ordered here; without those that are not there."""
+    found = SubscriptionRow.batch_get(subscription_ids, consistent_read=True)
+    rows = {row.subscription_id: row for row in found}
+    return [rows[one] for one in subscription_ids if one in rows]
+
+
+def _passing(rows: list[SubscriptionRow], filters: Mapping[str, str]) -> list[SubscriptionRow]:
+    return [row for row in rows if all(getattr(row, name) == value for name, value in filters.items())]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,12 +185,18 @@ def notifications(wanted: Wanted, limit: int, start: Key | None, today: date, re
     return read_days("received_on", read, day, oldest, limit, start)
 
 
-def history(row: SubscriptionRow, limit: int, start: Key | None) -> Page:
+def history(row: SubscriptionRow, limit: int, start: Key | None, *, notices: bool) -> Page:
     """What became of a subscription, the newest first: read out of the whole log of its subject, which has
-    some ten entries, and one more for each answer of AWS that differs from the one before."""
+    some ten entries, and one more for each answer of AWS that differs from the one before.
+
+    Args:
+        notices: whether the notices about it are there too.
+    """
     check_key(start, {"subscription_id": row.subscription_id, "entry_id": None})
     log = LogRow.query(published(row).subscription.subject, consistent_read=True)
     found = history_of(map(log_entry, log), row.subscription_id)
+    if not notices:
+        found = [one for one in found if one.notice is None]
     if start is not None:
         found = [one for one in found if one.entry_id < start["entry_id"]["S"]]
     if len(found) <= limit:
