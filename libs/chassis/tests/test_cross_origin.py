@@ -133,11 +133,18 @@ def test_options_that_are_no_preflight_are_not_answered(portal: TestClient, asse
 @pytest.mark.parametrize(
     "path", ["/welcome", "/welcome/inside", "/healthz", "/docs/", "/openapi.json", "/v1"]
 )
-def test_outside_of_v1_nothing_is_shared(portal: TestClient, path: str) -> None:
+def test_nothing_else_is_shared(portal: TestClient, path: str) -> None:
     """Pages have sessions in cookies."""
     answer = portal.get(path, headers={"Origin": PORTAL})
     assert (shared(answer), "vary" in answer.headers) == ({}, False)
     assert shared(preflight(portal, PORTAL, path)) == {}
+
+
+def test_whether_a_service_is_ready_is_shared(portal: TestClient) -> None:
+    """Operators' applications show it."""
+    assert shared(portal.get("/readyz", headers={"Origin": PORTAL}))["access-control-allow-origin"] == PORTAL
+    assert preflight(portal, PORTAL, "/readyz").status_code == 204
+    assert shared(portal.get("/readyz", headers={"Origin": FOREIGN[0]})) == {}
 
 
 def test_credentials_of_the_browsers_own_are_never_allowed(

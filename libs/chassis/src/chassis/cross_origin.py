@@ -1,9 +1,10 @@
 """Browser applications of other origins: which may read what `/v1` answers, and what they may send there.
+(And whether the service is ready, which an operator's application shows.)
 
 This is the server's half of the CORS protocol (Fetch Standard, "HTTP CORS protocol"). Only the origins of
 BROWSER_ORIGINS are named, one in each answer and never `*`. Credentials that a browser adds by itself are
 not allowed: an application sends its token in `Authorization`, and cookies belong to the pages of a service,
-which are outside of `/v1` and share nothing.
+which are elsewhere and share nothing.
 """
 
 from collections.abc import Collection, Iterator
@@ -17,8 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis.contract import operations
 from chassis.problems import Problem
 
-SHARED = "/v1/"
-"""Below it answers are shared with named origins; everything else is for its own origin alone."""
+SHARED_BELOW, SHARED_TOO = "/v1/", "/readyz"
+"""What is shared with named origins: answers below the one, and whether a service is ready. Everything else
+is for its own origin alone."""
 
 PREFLIGHT = "chassis.cross_origin.preflight"
 """What a preflight is called in log and metrics: it is no operation of a contract."""
@@ -43,6 +45,11 @@ _SHOWN_ANYWAY = frozenset(
 _NEVER_SHOWN = frozenset({"set-cookie"})
 
 
+def is_shared(path: str) -> bool:
+    """Whether named origins may read what is answered there."""
+    return path.startswith(SHARED_BELOW) or path == SHARED_TOO
+
+
 @dataclass(frozen=True)
 class Terms:
     """What applications of other origins may send and read.
@@ -59,7 +66,7 @@ class Terms:
 
 
 def terms_of(contract: dict[str, Any]) -> Terms:
-    """The terms of a contract: all that its operations below `/v1` name which are public or take a bearer
+    """The terms of a contract: all that its shared operations name which are public or take a bearer
     token. API keys are for programs and have no place in a browser.
 
     Args:
@@ -69,7 +76,7 @@ def terms_of(contract: dict[str, Any]) -> Terms:
     sent, read = {"Authorization", "Content-Type"}, {"Retry-After", "X-Request-Id"}
     for operation in operations(contract).values():
         bearer = [one for one in operation.get("security", []) if "bearer" in one]
-        if not operation["path"].startswith(SHARED) or (operation.get("security") and not bearer):
+        if not is_shared(operation["path"]) or (operation.get("security") and not bearer):
             continue
         methods.add(operation["method"].upper())
         path = contract["paths"][operation["path"]]
@@ -91,7 +98,7 @@ def terms_of(contract: dict[str, Any]) -> Terms:
 
 
 class SharedAnswers:
-    """ASGI middleware around everything that answers: lets named origins read what is below `/v1`, refusals
+    """ASGI middleware around everything that answers: lets named origins read what is shared, refusals
     included.
 
     Args:
@@ -106,7 +113,7 @@ class SharedAnswers:
         self._read = ", ".join(terms.response_headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(SHARED):
+        if scope["type"] != "http" or not is_shared(scope["path"]):
             await self._app(scope, receive, send)
             return
         origin = _origin_of(scope)
@@ -165,7 +172,7 @@ class Preflights:
 
 def _is_preflight(scope: Scope) -> bool:
     """Fetch Standard, "CORS-preflight request"."""
-    if scope["type"] != "http" or scope["method"] != "OPTIONS" or not scope["path"].startswith(SHARED):
+    if scope["type"] != "http" or scope["method"] != "OPTIONS" or not is_shared(scope["path"]):
         return False
     headers = Headers(scope=scope)
     return "origin" in headers and "access-control-request-method" in headers
