@@ -15,7 +15,7 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## Make the virtual environments; quick when nothing changed
+setup: ## Make the virtual environments and build the portal; quick when nothing changed
 	@$(PYTHON) tools/setup
 
 .PHONY: demo
@@ -46,7 +46,7 @@ faults-of-months:
 	@exec nice $(PLAY_MONTHS) --defects --months $(MONTHS) --short $(SHORT)
 
 .PHONY: lint
-lint: setup ## Check style, types, imports, contracts and Dockerfiles
+lint: setup ## Check style, types, imports, contracts, Dockerfiles and the portal
 	@$(DEV) tools/lint
 
 .PHONY: format
@@ -90,4 +90,4 @@ lock: ## Compile the hashed requirements files from the direct dependencies
 
 .PHONY: clean
 clean: ## Remove what the commands above made: environments, state, caches
-	@rm -rf .venv .state engine/dynamodb-local/node_modules .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .state web/node_modules web/dist web/src/api/generated engine/dynamodb-local/node_modules .mypy_cache .ruff_cache .hypothesis

@@ -71,6 +71,19 @@ def _differences(containers: dict[str, Any]) -> Iterator[str]:
             yield f"{name} has other variables: {', '.join(sorted(here ^ there))} is in one place only."
 
     yield from _issuer_differences(containers)
+    yield from _portal_differences(containers, set(stack.web_variables()))
+
+
+def _portal_differences(containers: dict[str, Any], expected: set[str]) -> Iterator[str]:
+    """What the portal's server says is for browsers: they reach the services by the ports that are
+    published."""
+    variables = containers.get("web", {}).get("environment", {})
+    if expected != set(variables):
+        yield f"web has other variables: {', '.join(sorted(expected ^ set(variables)))} is in one place only."
+    for service in SERVICES:
+        port = urlsplit(variables.get(f"{service.upper()}_URL", "")).port
+        if f"127.0.0.1:{port}:8000" not in containers.get(f"{service}-web", {}).get("ports", []):
+            yield f"web sends browsers to port {port} for {service}, which it does not publish."
 
 
 def _issuer_differences(containers: dict[str, Any]) -> Iterator[str]:

@@ -85,6 +85,11 @@ def environments() -> dict[str, Environment]:
         ),
         Environment("identity", "the local OpenID provider", (Path("identity/requirements.txt"),)),
         Environment(
+            "web",
+            "the portal's server, and the Node.js that builds the portal",
+            (Path("web/requirements.txt"), Path("web/requirements-build.txt")),
+        ),
+        Environment(
             "dev", "the tests across services, the checks and the tools", (Path("tests/requirements.txt"),)
         ),
     ]
@@ -101,6 +106,8 @@ def locks() -> list[Lock]:
             Path("engine/dynamodb-local/requirements.txt"), (Path("engine/dynamodb-local/requirements.in"),)
         ),
         Lock(Path("identity/requirements.txt"), (Path("identity/requirements.in"),)),
+        Lock(Path("web/requirements.txt"), (Path("web/requirements.in"),)),
+        Lock(Path("web/requirements-build.txt"), (Path("web/requirements-build.in"),)),
         Lock(Path("tests/requirements.txt"), (Path("tests/requirements.in"),)),
         Lock(Path("tests/sdks/requirements.txt"), (Path("tests/sdks/requirements.in"),)),
     ]

@@ -344,6 +344,8 @@ class Stack:
             variables |= self._registration_variables() | self._service_variables()
         elif name == "identity":
             variables |= {"JWT_AUDIENCE": AUDIENCE}
+        elif name == "web":
+            variables |= self.web_variables()
         elif name != "dynamodb-local":
             variables |= self._service_variables()
         if "fault-proxy" in self.urls:
@@ -351,6 +353,20 @@ class Stack:
             if name.startswith("metering-worker"):
                 variables |= {"AWS_ENDPOINT_URL_MARKETPLACE_METERING": self.urls["fault-proxy"]}
         return variables | self._process_environment.get(name, {})
+
+    def web_variables(self) -> dict[str, str]:
+        """Of the portal: where a browser finds what it speaks to; a process that is not in this stack is
+        nowhere."""
+        nowhere = "http://127.0.0.1:9"
+        addresses = {f"{service.upper()}_URL": f"{service}-web" for service in SERVICES}
+        return {
+            **{variable: self.urls.get(process, nowhere) for variable, process in addresses.items()},
+            "OIDC_ISSUER": self.urls.get("identity", nowhere),
+            "OIDC_CLIENT_ID": "marketplane-web",
+            "SELLER": "Example Seller",
+            "LOGO": str(ROOT / "branding/example-logo.svg"),
+            "SUPPORT_EMAIL": "support@seller.example",
+        }
 
     def _service_variables(self) -> dict[str, str]:
         variables = {

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,6 +20,8 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.portal_back_end import PortalBackEnd
+from tests.browser.portal_visit import PortalVisit, running_portal
 from tests.browser.registration_house import RegistrationHouse, running_registration
 from tests.browser.visits import DESKTOP, PATIENCE, Visit, Visits
 from tests.running_simulator import Simulator, running_simulator
@@ -183,3 +185,24 @@ def visits(browser: Browser, house: RegistrationHouse) -> Iterator[Visits]:
 def visit(visits: Visits) -> Visit:
     """Somebody at a desktop, with JavaScript."""
     return visits.begin(DESKTOP)
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The pages of `web/`, whose back end the test plays."""
+    with running_portal(tmp_path_factory.mktemp("portal")) as address:
+        yield address
+
+
+@pytest.fixture
+def begin(browser: Browser, portal: str) -> Iterator[Callable[..., PortalVisit]]:
+    """Lets people come to the portal. When the test is over, it fails if a browser of theirs complained."""
+    begun: list[PortalVisit] = []
+
+    def one(back_end: PortalBackEnd | None = None, **more: object) -> PortalVisit:
+        begun.append(PortalVisit(browser, portal, back_end, **more))
+        return begun[-1]
+
+    yield one
+    for visit in begun:
+        visit.close()

@@ -92,7 +92,7 @@ def whole_tables(stack: Stack) -> dict[str, list[dict[str, Any]]]:
 def test_the_procfile_is_killed_whole() -> None:
     assert set(MOMENT_OF) == set(PROCESSES) == {name for names in KILLED for name in names}
     # Who signs in is another story (test_sign_in.py).
-    assert set(procfile()) - set(PROCESSES) == {"identity"}
+    assert set(procfile()) - set(PROCESSES) == {"identity", "web"}
 
 
 def test_the_bill_is_the_truth(played: Played) -> None:

@@ -32,6 +32,15 @@ def test_a_missing_process_is_named(containers: dict[str, Any]) -> None:
     ]
 
 
+def test_a_portal_that_leads_elsewhere_is_named(containers: dict[str, Any]) -> None:
+    containers["web"]["environment"]["METERING_URL"] = "http://localhost:9999"
+    del containers["web"]["environment"]["SELLER"]
+    assert list(compose_check._differences(containers)) == [
+        "web has other variables: SELLER is in one place only.",
+        "web sends browsers to port 9999 for metering, which it does not publish.",
+    ]
+
+
 def test_a_process_too_many_is_named(containers: dict[str, Any]) -> None:
     containers["more"] = {}
     assert list(compose_check._differences(containers)) == [

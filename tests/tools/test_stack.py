@@ -124,6 +124,7 @@ def test_the_procfile_names_every_process_of_the_house() -> None:
         "metering-worker",
         "registration-worker",
         "identity",
+        "web",
     ]
 
 
@@ -233,6 +234,14 @@ def test_without_the_provider_nobody_is_sent_there(tmp_path: Path) -> None:
     variables = Stack(tmp_path, processes=["registration-web"]).environment_of("registration-web")
     assert [name for name in variables if name.startswith(("OIDC_", "JWT_", "JWKS_"))] == []
     assert "PUBLIC_URL" in variables
+
+
+def test_the_portal_is_told_where_a_browser_finds_the_others(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    variables = stack.environment_of("web")
+    assert variables["OIDC_ISSUER"] == stack.urls["identity"]
+    for service in ("registration", "notifications", "metering"):
+        assert variables[f"{service.upper()}_URL"] == stack.urls[f"{service}-web"]
 
 
 def test_the_identity_provider_comes_up_as_the_issuer_that_registration_seeks(tmp_path: Path) -> None:
