@@ -16,9 +16,7 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import shlex
-import socket
 import string
 import subprocess
 import sys
@@ -32,6 +30,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tools import dynamodb_local
+from tools.ports import HeldPorts, free_port
 from tools.processes import Guard, Process
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,9 +54,6 @@ REGISTRATION_SIGNALS = "marketplane-registration-subscription-events"
 AUDIENCE = "marketplane"
 # Everybody knows it: refused in production.
 LOCAL_SECRET = "for-local-use-only-everyone-knows-this-one"
-# Below the range from which Linux takes the ports of outgoing connections (32768 and up): a port taken from
-# there could be in use when a killed process wants it back.
-PORTS = range(20_000, 32_000)
 
 
 class StackError(RuntimeError):
@@ -123,6 +119,7 @@ class Stack:
         for name in addressed:
             self.ports.setdefault(name, free_port(avoid=self.ports.values()))
         self.urls = {name: f"http://127.0.0.1:{self.ports[name]}" for name in addressed}
+        self._held_ports = HeldPorts()
         self._say = on_event
         self._running: dict[str, Process] = {}
         self._guard: Guard | None = None
@@ -153,6 +150,7 @@ class Stack:
             StackError: a process did not come up in time, or ended.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._held_ports.hold(self.ports.values())
         first = [name for name in self.names if name in ("dynamodb-local", "engine", "fault-proxy")]
         self._start_together(first)
         if "simulator" in self.names:
@@ -175,6 +173,7 @@ class Stack:
                 if not process.wait(deadline):
                     self._say(f"{process.name} did not stop when asked to; it is killed.")
                 process.kill()  # also what its master left behind
+        self._held_ports.release()
         if self._guard is not None:
             self._guard.close()
             self._guard = None
@@ -492,16 +491,3 @@ def call(
         return status, json.loads(text) if text else None
     except ValueError:
         return status, text
-
-
-def free_port(avoid: Iterable[int] = ()) -> int:
-    """A port of the loopback address that nobody listens on now."""
-    taken = set(avoid)
-    for port in random.sample(PORTS, k=200):
-        if port in taken:
-            continue
-        with socket.socket() as trial, contextlib.suppress(OSError):
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(("127.0.0.1", port))
-            return port
-    raise StackError("Found no free port on 127.0.0.1 in 200 tries.")

@@ -34,7 +34,8 @@ from house import WEB, House, house  # noqa: E402
 from processor_time import load  # noqa: E402
 from usage import DIMENSIONS, LEGACY, LICENSED, Subscription  # noqa: E402
 
-from tools.stack import ROOT, call, free_port  # noqa: E402
+from tools.ports import free_port  # noqa: E402
+from tools.stack import ROOT, call  # noqa: E402
 
 RECORDS_A_CALL = 25
 OF_PACE = 0.95

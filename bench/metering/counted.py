@@ -11,8 +11,9 @@ from pathlib import Path
 
 from house import HERE, PATIENCE_SECONDS, House, house
 
+from tools.ports import free_port
 from tools.processes import Guard, Process
-from tools.stack import ROOT, call, free_port
+from tools.stack import ROOT, call
 
 
 @contextlib.contextmanager

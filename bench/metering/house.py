@@ -15,8 +15,9 @@ import boto3
 from botocore.config import Config
 from usage import Subscription, subscriptions
 
+from tools.ports import free_port
 from tools.processes import Guard, Process
-from tools.stack import ACCOUNT, REGION, ROOT, Stack, call, free_port
+from tools.stack import ACCOUNT, REGION, ROOT, Stack, call
 
 HERE = Path(__file__).resolve().parent
 WEB = "metering-web"

@@ -28,8 +28,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tools.ports import free_port  # noqa: E402
 from tools.processes import Guard, Process  # noqa: E402
-from tools.stack import ACCOUNT, REGION, Stack, call, free_port  # noqa: E402
+from tools.stack import ACCOUNT, REGION, Stack, call  # noqa: E402
 from tools.story import LICENSED_PRODUCT  # noqa: E402
 
 # At least this share of the no-op's requests a second.

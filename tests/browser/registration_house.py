@@ -14,7 +14,8 @@ import yaml
 from tests.browser.seller_backend import SellerBackend, running_backend
 from tests.journeys.house import UNTIL_ACTIVE, until
 from tests.running_simulator import Simulator
-from tools.stack import Stack, free_port
+from tools.ports import free_port
+from tools.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = (

@@ -12,7 +12,8 @@ from tests.faults.metered_products import add_products
 from tests.journeys.back_end import SellersBackEnd
 from tests.journeys.house import WORKERS, seen_by_registration
 from tools.engine_fixture import account, engine, make_table
-from tools.stack import Stack, free_port
+from tools.ports import free_port
+from tools.stack import Stack
 
 __all__ = ["account", "engine", "make_table"]
 

@@ -15,7 +15,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from tools.engine_fixture import Account, Engine
-from tools.stack import ROOT, free_port
+from tools.ports import free_port
+from tools.stack import ROOT
 
 PATIENCE = 30.0
 

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.contract.token_issuer import TokenIssuer
-from tools.stack import free_port
+from tools.ports import free_port
 
 TOLERANCE_SECONDS = 300  # of Standard Webhooks
 

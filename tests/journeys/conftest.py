@@ -17,7 +17,8 @@ from tests.journeys.house import (
     Landing,
     seen_by_registration,
 )
-from tools.stack import Stack, free_port
+from tools.ports import free_port
+from tools.stack import Stack
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from tests.journeys.house import DONE, GENERATIONS, SIGNALS_QUEUE, UNTIL_ACTIVE, UNTIL_ENDING, House, together
-from tools.stack import ROOT, free_port
+from tools.ports import free_port
+from tools.stack import ROOT
 
 REGISTRATION = ("registration-web", "registration-worker")
 NOTIFICATIONS = ("notifications-web", "notifications-worker")

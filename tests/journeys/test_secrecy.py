@@ -31,7 +31,8 @@ from tests.journeys.house import (
     seen_by_registration,
 )
 from tests.journeys.recording_proxy import RecordingProxy
-from tools.stack import Stack, free_port
+from tools.ports import free_port
+from tools.stack import Stack
 from tools.story import LICENSED_PRODUCT
 
 SESSION_SECRET = "a-session-secret-of-the-secrecy-journey-alone"

@@ -17,8 +17,9 @@ import httpx
 import pytest
 
 from tests.tools.code_flow import APPLICATION, BACK_AT, CLIENT, SignIn, told
+from tools.ports import free_port
 from tools.processes import Guard, Process
-from tools.stack import ROOT, call, free_port, procfile
+from tools.stack import ROOT, call, procfile
 
 PATIENCE = 60.0
 # What the services make of a token: asked in an environment of theirs, since none of ours reads JWTs.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,8 +15,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tools.ports import PORTS, HeldPorts, free_port
 from tools.processes import Guard, Process
-from tools.stack import LOCAL_SECRET, PORTS, ROOT, SERVICES, Stack, StackError, call, free_port, procfile
+from tools.stack import LOCAL_SECRET, ROOT, SERVICES, Stack, StackError, call, procfile
 
 PATIENCE = 30.0
 # A program with a child, as gunicorn has workers; both write their process id and then do nothing.
@@ -111,6 +113,30 @@ def test_ports_are_free_and_out_of_the_way_of_outgoing_connections() -> None:
     assert len(set(ports)) == 20
     assert all(port in PORTS for port in ports)
     assert max(PORTS) < 32_768
+
+
+def test_a_held_port_is_nobodys_but_the_servers() -> None:
+    """A killed process finds its port again, whoever else looks for one meanwhile."""
+    held = HeldPorts()
+    port = free_port()
+    held.hold([port])
+    held.hold([port])
+
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    for _ in range(2):  # started, and started anew
+        socket.create_server(("127.0.0.1", port)).close()  # with SO_REUSEADDR, as all our servers
+
+    held.release()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+
+
+def test_a_port_that_somebody_listens_on_is_left_to_them() -> None:
+    held = HeldPorts()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        held.hold([server.getsockname()[1]])
+    held.release()
 
 
 def test_the_procfile_names_every_process_of_the_house() -> None:
