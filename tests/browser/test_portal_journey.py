@@ -3,6 +3,7 @@ operators see of it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -176,6 +177,9 @@ def test_an_operator_mends_what_went_wrong(house: House, people: dict[str, Perso
     olga.open("/operator/metering")
     olga.sees("Metering health")
     expect(olga.page.get_by_text("Asking the services")).to_have_count(0)
+    # Every step has run, and the books were audited: neither is "never".
+    last_run = olga.page.get_by_role("region", name="Last run")
+    expect(last_run.get_by_text(re.compile(r"^\d+ (s|min|h|d) ago$"))).to_have_count(2)
     olga.look("console-metering")
     olga.open("/operator/metering/records/to-decide")
     expect(olga.page.get_by_role("table", name="Metering records")).to_be_visible()

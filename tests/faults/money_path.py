@@ -25,6 +25,7 @@ HELD_DECISIONS = "marketplane-metering-held-decisions"
 CALL_RATES = "marketplane-metering-call-rates"
 EVENTS = "marketplane-usage-events"
 SIGNALS = "marketplane-metering-subscription-events"
+HEALTH = "marketplane-metering-health"
 
 UPDATE, TRANSACT, TELL_AWS = "UpdateItem", "TransactWriteItems", "BatchMeterUsage"
 
@@ -154,6 +155,8 @@ STEPS = [
 NOT_OF_THE_PATH = {
     ("DeleteMessageBatch", SIGNALS): "a signal says when to look; the cycle looks all the same",
     ("ChangeMessageVisibility", EVENTS): "a failed message comes back anyhow, at another time",
+    ("BatchWriteItem", HEALTH): "when a step last ended well is for whoever asks; nothing is billed by it",
+    ("PutItem", HEALTH): "the same, of the audit",
 }
 
 READING = {"GetItem", "BatchGetItem", "Query", "Scan", "GetQueueUrl", "GetQueueAttributes", "DescribeTable"}

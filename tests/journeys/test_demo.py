@@ -174,7 +174,7 @@ def test_secrets_are_in_no_log(played: Played) -> None:
 
 def test_secrets_are_in_no_table_where_they_do_not_belong(played: Played) -> None:
     emails = {buyer.email for buyer in played.story.buyers()}
-    assert len(played.tables) == 27
+    assert len(played.tables) == 28
     for table, rows in played.tables.items():
         text = repr(rows)
         for secret in played.story.secrets:

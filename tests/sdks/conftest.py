@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.running_simulator import Simulator, running_simulator
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CLI_FOLDER = ROOT / ".venv" / "sdks"
+NODE_FOLDER = ROOT / ".venv" / "web" / "bin"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "111122223333", "AWS_SECRET_ACCESS_KEY": "test"}
 
 # (service, operation, input) -> {"answer": ...} or {"error": code}
@@ -140,16 +140,15 @@ def installed_cli() -> str:
 
 
 def installed_javascript_sdk() -> str:
-    node = shutil.which("node")
-    if node is None:
-        missing("the JavaScript SDK: there is no node; on Debian this mends it: apt-get install nodejs npm")
+    node, npm = NODE_FOLDER / "node", NODE_FOLDER / "npm"
+    if not node.exists():
+        missing(f"the JavaScript SDK: {node} is missing; this mends it: make setup")
     stamp = HERE / "node_modules" / ".stamp"
     wanted = (HERE / "package-lock.json").read_text()
     if not (stamp.exists() and stamp.read_text() == wanted):
-        install(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], "the JavaScript SDK")
+        install([str(npm), "ci", "--no-audit", "--no-fund", "--ignore-scripts"], "the JavaScript SDK")
         stamp.write_text(wanted)
-    assert node is not None
-    return node
+    return str(node)
 
 
 def install(command: list[str], what: str) -> None:

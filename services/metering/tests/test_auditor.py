@@ -14,6 +14,7 @@ from wire import Wire
 
 from metering import measures
 from metering.auditor import audit_loop
+from metering.health import STEPS
 from metering.tables.models import HourRow, LedgerRowModel, RecordRow
 
 TEN = "2026-11-22T10"
@@ -267,14 +268,12 @@ def test_an_audit_that_failed_waits_for_its_next_time(house: House) -> None:
 def test_no_usage_and_nothing_has_run_do_not_look_alike(house: House) -> None:
     before = time.time()
     house.run()
-    done = {step: measures.LAST_STEP.labels(step)._value.get() for step in measures.STEPS}
+    done = {step: measures.LAST_STEP.labels(step)._value.get() for step in STEPS}
     assert all(at_ >= before for at_ in done.values())
     assert measures.standing_still(time.time()) == []
     later = max(done.values()) + measures.LONGEST_STAND_SECONDS + 1
     sentences = measures.standing_still(later)
-    assert [sentence.split(" has")[0] for sentence in sentences] == [
-        f"The step {step}" for step in measures.STEPS
-    ]
+    assert [sentence.split(" has")[0] for sentence in sentences] == [f"The step {step}" for step in STEPS]
 
 
 def test_a_step_that_fails_stands_still_alone(house: House, wire: Wire) -> None:
@@ -282,7 +281,7 @@ def test_a_step_that_fails_stands_still_alone(house: House, wire: Wire) -> None:
     house.use(sub, "5")
     house.clock.advance(hours=1, minutes=10)
     house.run()
-    before = {step: measures.LAST_STEP.labels(step)._value.get() for step in measures.STEPS}
+    before = {step: measures.LAST_STEP.labels(step)._value.get() for step in STEPS}
     house.aws.always = None
     house.use(sub, "1")
     house.clock.advance(hours=1)
@@ -294,7 +293,7 @@ def test_a_step_that_fails_stands_still_alone(house: House, wire: Wire) -> None:
 
     wire.meddle = no_aws
     house.run_and_fail()
-    after = {step: measures.LAST_STEP.labels(step)._value.get() for step in measures.STEPS}
+    after = {step: measures.LAST_STEP.labels(step)._value.get() for step in STEPS}
     assert after["send"] == before["send"]
     assert after["fold"] > before["fold"]
     assert after["plan"] > before["plan"]

@@ -15,6 +15,7 @@ from chassis.times import rfc3339
 from metering.group_commit import GroupCommit
 from metering.run_now import RequestedRuns
 from metering.settings import Settings
+from metering.tables.health_store import HealthStore
 from metering.tables.models import MeteringKey, SegmentRow
 from metering.tables.run_store import RunStore
 
@@ -815,3 +816,16 @@ def test_the_list_of_held_usage_pages(house: House, client: Any, keys: dict[str,
     others = client.get(f"/v1/usage?limit=1&subscription_id={seen[0]}", headers=keys["operator"]).json()
     foreign = client.get(f"/v1/held-usage?cursor={others['next_cursor']}", headers=keys["operator"])
     assert slug(foreign)[0] == 400
+
+
+def test_operators_are_told_when_metering_last_ran(
+    client: Any, keys: dict[str, dict[str, str]], house: House
+) -> None:
+    HealthStore(house.clock).note_steps(["fold"])
+    HealthStore(house.clock).note_audit(2)
+    answer = client.get("/v1/metering-health", headers=keys["operator"])
+    now = rfc3339(house.clock.now())
+    told = answer.json()
+    assert (answer.status_code, told["as_of"], told["audited_at"], told["imbalances"]) == (200, now, now, 2)
+    assert {"step": "fold", "ended_well_at": now} in told["steps"]
+    assert client.get("/v1/metering-health", headers=keys["usage:read"]).status_code == 403

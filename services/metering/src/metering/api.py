@@ -26,6 +26,7 @@ from metering.schemas import (
     BuyersMeteringRecordSchema,
     DecidedUsageSchema,
     FateSchema,
+    HealthSchema,
     HeldUsageSchema,
     HourOfUsageSchema,
     LoggedEventSchema,
@@ -270,6 +271,10 @@ def get_metering_run(metering_run_id: str) -> Any:
     if run is None:
         raise NotFound("There is no metering run of this id.")
     return json_answer(MeteringRunSchema().dump(run))
+
+
+def get_metering_health() -> Any:
+    return json_answer(HealthSchema().dump(_metering().health.read()))
 
 
 def get_balance(subscription_id: str, dimension: str | None = None) -> Any:

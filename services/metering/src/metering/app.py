@@ -44,6 +44,7 @@ from metering.statements import Statements
 from metering.tables.call_rate import take as take_a_call
 from metering.tables.decision_store import DecisionStore
 from metering.tables.endpoint_store import EndpointStore
+from metering.tables.health_store import HealthStore
 from metering.tables.ledger_store import LedgerStore
 from metering.tables.models import LedgerRowModel, MeteringKey, SegmentRow, SubscriptionRow
 from metering.tables.published import Published
@@ -66,6 +67,7 @@ class Metering:
     record_desk: RecordDesk
     dry_run: DryRun
     runs: RunStore
+    health: HealthStore
     held_usage: HeldUsage
     decisions: DecisionStore
     reconciler: Reconciler
@@ -162,6 +164,7 @@ def build_web(settings: Settings, clock: Clock | None = None) -> connexion.Flask
             record_desk,
             dry_run,
             RunStore(),
+            HealthStore(clock),
             HeldUsage(books.ledger, statements, books.decisions, books.published, clock),
             books.decisions,
             reconciler,
@@ -206,12 +209,13 @@ def build_cycle(settings: Settings, clock: Clock, client: Any | None = None) -> 
     folder = Folder(usage_log, books.ledger, settings.fold_most_events)
     [log_writer] = build_log_writers(settings, clock, 1)
     tracker = EndpointTracker(books.endpoints, books.published, log_writer.append)
-    return MeteringCycle(tracker, usage_log, folder, planner, sender, clock)
+    return MeteringCycle(tracker, usage_log, folder, planner, sender, clock, HealthStore(clock).note_steps)
 
 
 def build_auditor(settings: Settings, clock: Clock) -> Auditor:
     books = build_books(settings, _quick(settings))
-    return Auditor(build_usage_log(settings, clock), books.ledger, books.records, clock)
+    usage_log = build_usage_log(settings, clock)
+    return Auditor(usage_log, books.ledger, books.records, clock, HealthStore(clock).note_audit)
 
 
 def work(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,13 +32,22 @@ class Auditor:
     Args:
         usage_log, ledger, records: what is audited.
         clock: the one clock.
+        note: told at an audit's end how many hours of use do not add up. Where it fails, the audit has not.
     """
 
-    def __init__(self, usage_log: UsageLog, ledger: LedgerStore, records: RecordStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        usage_log: UsageLog,
+        ledger: LedgerStore,
+        records: RecordStore,
+        clock: Clock,
+        note: Callable[[int], None] = lambda imbalances: None,
+    ) -> None:
         self._usage_log = usage_log
         self._ledger = ledger
         self._records = records
         self._clock = clock
+        self._note = note
 
     def audit(self) -> set[Imbalance]:
         """What does not add up; it is logged and measured. It reads the whole ledger, all records of who has
@@ -59,6 +69,12 @@ class Auditor:
             )
         if not found:
             log.info("The books balance.", as_of=begun.isoformat())
+        try:
+            self._note(len(found))
+        except Exception:
+            log.exception(
+                "That the books were audited cannot be noted; whoever asks is told of an earlier audit."
+            )
         for sentence in measures.standing_still(time.time()):
             log.error(sentence)
         return found

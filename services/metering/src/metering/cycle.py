@@ -12,7 +12,7 @@ Any number of workers may run it at the same time, and any of them may be killed
 
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import structlog
@@ -37,11 +37,13 @@ class Round:
     Attributes:
         settled: how many records got which outcome.
         due: how many AWS has not answered for; None where they could not even be listed.
+        ended_well: the steps of which nothing failed and nothing is left (`health.STEPS`).
         left: what the next round has to do although nothing failed, in sentences.
         failures: what failed; the rest was done.
     """
 
     settled: Counter[Outcome] = field(default_factory=Counter)
+    ended_well: list[str] = field(default_factory=list)
     due: int | None = None
     left: list[str] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
@@ -57,6 +59,8 @@ class MeteringCycle:
         planner: takes the second step.
         sender: takes the third.
         clock: the one clock.
+        note: told at a round's end which steps ended well, for whoever asks how metering is. Nothing that is
+            billed rests on it: where it fails, the round has not.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class MeteringCycle:
         planner: Planner,
         sender: Sender,
         clock: Clock,
+        note: Callable[[list[str]], None] = lambda steps: None,
     ) -> None:
         self._tracker = tracker
         self._usage_log = usage_log
@@ -74,6 +79,7 @@ class MeteringCycle:
         self._planner = planner
         self._sender = sender
         self._clock = clock
+        self._note = note
 
     def run(self, stop: Stop = never) -> list[str]:
         """Take the three steps. A failure of one hour, subscription or call does not hold up the others.
@@ -101,7 +107,7 @@ class MeteringCycle:
         Args:
             stop: see there.
             subscription_id: plan and send for this one only; endpoints are metered and hours folded for all.
-                That says nothing of how the whole is, so the metrics of the steps stay as they are.
+                That says nothing of how the whole is, so those two steps are not said to have ended well.
         """
         # The moment before the fold: what was accepted until then is in it. So no hour is sealed on half.
         now = self._clock.now()
@@ -110,6 +116,8 @@ class MeteringCycle:
         try:
             turn = self._tracker.turn(now, stop)
             done.failures += turn.failures
+            if not (turn.failures or stop()):
+                done.ended_well.append("endpoints")
         except Exception as error:
             log.exception("Endpoints cannot be metered; the last hours of subscriptions that end wait.")
             done.failures.append(error)
@@ -117,12 +125,12 @@ class MeteringCycle:
             not_folded = self.fold_open_hours(stop)
             done.failures += not_folded.values()
             if not (not_folded or stop()):
-                measures.step_done("fold")
+                done.ended_well.append("fold")
             if not stop():
                 not_planned = self._planner.plan(now, not_folded, stop, subscription_id, turn.may_be_used)
                 done.failures += not_planned
                 if not (not_planned or stop() or subscription_id):
-                    measures.step_done("plan")
+                    done.ended_well.append("plan")
         except Exception as error:
             # Not even the list of what is to do could be read. What was frozen must go out all the same.
             log.exception("The metering cycle cannot fold or plan; what is due is sent.")
@@ -131,7 +139,7 @@ class MeteringCycle:
             not_sent = self._sender.send_due(stop, subscription_id)
             done.failures += not_sent
             if not (not_sent or self._sender.left or stop() or subscription_id):
-                measures.step_done("send")
+                done.ended_well.append("send")
             done.left += self._sender.left
             done.settled += self._sender.settled
             done.due = self._sender.due
@@ -140,6 +148,7 @@ class MeteringCycle:
             done.failures.append(error)
         if stop():
             done.left.append("The cycle was told to stop; the next one goes on from there.")
+        self._say_what_ended_well(done.ended_well)
         return done
 
     def fold_open_hours(self, stop: Stop = never) -> dict[str, Exception]:
@@ -153,3 +162,11 @@ class MeteringCycle:
     def plan_unbilled(self, not_folded: Collection[str] = ()) -> list[Exception]:
         """See `Planner.plan`; at the present moment."""
         return self._planner.plan(self._clock.now(), not_folded)
+
+    def _say_what_ended_well(self, steps: list[str]) -> None:
+        for step in steps:
+            measures.step_done(step)
+        try:
+            self._note(steps)
+        except Exception:
+            log.exception("That steps ended well cannot be noted; whoever asks is told of earlier ones.")

@@ -77,8 +77,6 @@ class EndpointTracker:
         measures.ENDPOINTS.set(len(listed))
         turn = _Turn(self._store, self._published, self._append, now)
         failures = turn.take(listed, stop)
-        if not (failures or stop()):
-            measures.step_done("endpoints")
         # Who is not among them was settled here, or before this turn: either way before the fold.
         left = {one.subscription_id for one in turn.unsettled(listed)}
         return Turn(lambda name: name in left or bool(self._store.unsettled_of(name)), failures)

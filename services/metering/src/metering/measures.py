@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.times import rfc3339
+from metering.health import STEPS
 
 EVENTS = Counter(
     "marketplane_usage_events_total", "Usage events by what became of them at the door.", ["outcome"]
@@ -58,7 +59,6 @@ LAST_STEP = Gauge(
 LONGEST_STAND_SECONDS = 1800.0
 """Then a step that has not ended well is spoken of. A cycle takes seconds; AWS forgives a day."""
 
-STEPS = ("endpoints", "fold", "plan", "send")
 _last_step = dict.fromkeys(STEPS, time.time())
 """When each ended well in this process; its start, where it never has."""
 

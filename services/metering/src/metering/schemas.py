@@ -184,6 +184,19 @@ class MeteringRunSchema(Schema):
     failures = fields.List(fields.String())
 
 
+class HealthSchema(Schema):
+    as_of = Moment()
+    all_ended_well_at = Moment()
+    steps = fields.Function(
+        lambda health: [
+            {"step": step, "ended_well_at": rfc3339(moment) if moment else None}
+            for step, moment in health.steps
+        ]
+    )
+    audited_at = Moment()
+    imbalances = fields.Integer()
+
+
 class EndpointSchema(Schema):
     endpoint_id = fields.String()
     owner = fields.String()

@@ -8,6 +8,7 @@ import { recordsAt } from '../addresses';
 import { useDeadDeliveries } from '../api/deliveries';
 import { useDeadLetters } from '../api/deadLetters';
 import { useSomeOfOutbox } from '../api/outbox';
+import { useMeteringHealth } from '../api/meteringHealth';
 import { useReadiness } from '../api/readiness';
 import { useOpenRecords } from '../api/records';
 import { useForesight } from '../api/runs';
@@ -15,9 +16,10 @@ import { useBalanceCheck } from '../api/balances';
 import { MeteringNav } from '../parts/areas';
 import { Work } from '../parts/Work';
 import { alarmsFrom } from '../rules/alarms';
-import { type Count, countSaid, together } from '../rules/counts';
+import { type Count, counted, countSaid, together } from '../rules/counts';
 import { isToDecide, OPEN_OUTCOMES } from '../rules/decisions';
 import { type Glance, glanceAt } from '../rules/foresight';
+import { ago, type MeteringHealth } from '../rules/lastRun';
 import { reasonSaid, recordSaid } from '../rules/words';
 import { AlarmList } from './AlarmList';
 import { BalanceCheck } from './BalanceCheck';
@@ -27,6 +29,7 @@ import { type Tile, Tiles } from './Tiles';
 export function HealthPage() {
   const cache = useQueryClient();
   const readiness = useReadiness();
+  const health = useMeteringHealth();
   const foresight = useForesight(null);
   const open = useOpenRecords();
   const outbox = useSomeOfOutbox('stuck');
@@ -38,6 +41,7 @@ export function HealthPage() {
   const toDecide = open.data === undefined ? null : OPEN_OUTCOMES.map((outcome) => [outcome, countOf(open.data[outcome].items.filter(isToDecide), open.data[outcome].isAll)] as const);
   const alarms = alarmsFrom({
     readiness: readiness.data ?? null,
+    health: health.data ?? null,
     glance,
     toDecide: toDecide === null ? null : together(toDecide.map(([, count]) => count)),
     stuckOutbox: outbox.data === undefined ? null : countOf(outbox.data.items, outbox.data.isAll),
@@ -45,7 +49,7 @@ export function HealthPage() {
     deadDeliveries: deliveries.data === undefined ? null : countOf(deliveries.data.items, deliveries.data.isAll),
     imbalances: progress?.found.length ?? null,
   });
-  const asked = [readiness, foresight, open, outbox, letters, deliveries];
+  const asked = [readiness, health, foresight, open, outbox, letters, deliveries];
   const isLoading = asked.some((one) => one.isPending);
   const isFetching = asked.some((one) => one.isFetching);
 
@@ -62,6 +66,12 @@ export function HealthPage() {
         <AlarmList alarms={alarms} isWhole={!isLoading && asked.every((one) => one.error === null)} />
         {asked.map((one, index) => (one.error === null ? null : <Trouble key={index} error={one.error} retry={() => void one.refetch()} />))}
       </section>
+      {health.data === undefined ? null : (
+        <section className="section" aria-labelledby="ran">
+          <h2 id="ran">Last run</h2>
+          <Tiles tiles={tilesOfRun(health.data)} />
+        </section>
+      )}
       {glance === null ? null : (
         <section className="section" aria-labelledby="hours">
           <div className="card-head">
@@ -110,6 +120,14 @@ export function HealthPage() {
 
 function countOf(items: readonly unknown[], isAll: boolean): Count {
   return { number: items.length, isAll };
+}
+
+function tilesOfRun({ as_of, all_ended_well_at, audited_at, imbalances }: MeteringHealth): Tile[] {
+  const tile = (name: string, moment: string | null, note: string): Tile => ({ name, value: ago(moment, as_of), note: moment === null ? null : `${dayAndTime(moment)}${note}`, to: null });
+  return [
+    tile('All steps ended well', all_ended_well_at, ''),
+    tile('Books audited', audited_at, imbalances === null ? '' : `; ${counted(imbalances, 'hour')} that ${imbalances === 1 ? 'does' : 'do'} not add up`),
+  ];
 }
 
 function tilesOf(glance: Glance): Tile[] {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { alarmsFrom, type Findings } from './alarms';
 import type { Glance } from './foresight';
+import type { MeteringHealth } from './lastRun';
 
-const NOTHING: Findings = { readiness: null, glance: null, toDecide: null, stuckOutbox: null, deadLetters: null, deadDeliveries: null, imbalances: null };
+const NOTHING: Findings = { readiness: null, health: null, glance: null, toDecide: null, stuckOutbox: null, deadLetters: null, deadDeliveries: null, imbalances: null };
 const GLANCE: Glance = { asOf: '2026-11-22T12:00:00Z', running: 3, notSealed: 2, ready: 1, due: 1, noFreeHour: 0, held: [], nearest: null, isMore: false };
 const keys = (found: Partial<Findings>) => alarmsFrom({ ...NOTHING, ...found }).map((one) => one.key);
 
@@ -32,6 +33,17 @@ it('puts the loud ones first', () => {
 it('repeats what a service says it lacks', () => {
   const [alarm] = alarmsFrom({ ...NOTHING, readiness: [{ service: 'metering', state: 'not_ready', away: ['tables: cannot be reached'] }] });
   expect(alarm?.detail).toBe('tables: cannot be reached');
+});
+
+it('says since when nothing has run, and what stands still', () => {
+  const moment = '2026-11-22T08:00:00Z';
+  const steps: MeteringHealth['steps'] = [{ step: 'fold', ended_well_at: '2026-11-22T11:59:58Z' }, { step: 'send', ended_well_at: moment }];
+  const health: MeteringHealth = { as_of: '2026-11-22T12:00:00Z', all_ended_well_at: moment, steps, audited_at: moment, imbalances: 2 };
+  const [still, audit] = alarmsFrom({ ...NOTHING, health });
+  expect(still?.title).toBe('Metering has not run to its end since 22 Nov 2026, 08:00 UTC');
+  expect(still?.detail).toContain('Standing still: send.');
+  expect(audit?.title).toBe('Hours that the last audit found not to add up: 2');
+  expect(keys({ health: { ...health, as_of: '2026-11-22T08:10:00Z', imbalances: 0 } })).toEqual([]);
 });
 
 it('says that a number is a least one', () => {

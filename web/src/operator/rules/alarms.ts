@@ -1,6 +1,8 @@
 import type { Tone } from '../../parts/Badge';
+import { dayAndTime } from '../../rules/moments';
 import { countSaid, type Count } from './counts';
 import type { Glance } from './foresight';
+import { type MeteringHealth, standingStill } from './lastRun';
 
 /** A service's own answer whether it can do its job. */
 export interface Readiness {
@@ -13,6 +15,7 @@ export interface Readiness {
 /** What was found out; what could not be asked is null and raises no alarm of its own. */
 export interface Findings {
   readonly readiness: readonly Readiness[] | null;
+  readonly health: MeteringHealth | null;
   readonly glance: Glance | null;
   /** Records that wait for a person's decision. */
   readonly toDecide: Count | null;
@@ -40,6 +43,8 @@ const VERY_NEAR = 4;
 export function alarmsFrom(found: Findings): Alarm[] {
   const alarms = [
     ...(found.readiness ?? []).flatMap(ofReadiness),
+    ...ofLastRun(found.health),
+    ...several(found.health?.imbalances ?? null, 'audit', 'bad', 'Hours that the last audit found not to add up', 'Its log says which, and what to do about each.', null),
     ...several(found.imbalances, 'imbalance', 'bad', 'Books that do not balance', 'Ledger and metering records disagree. That is an error of ours.', null),
     ...ofNearest(found.glance),
     ...several(found.toDecide, 'to-decide', 'warn', 'Records to decide', 'AWS’s answer leaves them open; they are not billed until a person decides.', '/operator/metering/records/to-decide'),
@@ -57,6 +62,21 @@ function ofReadiness({ service, state, away }: Readiness): Alarm[] {
   const title = state === 'unreachable' ? `The ${service} service cannot be reached` : `The ${service} service is not ready`;
   const detail = state === 'unreachable' ? 'This browser got no answer from it.' : (away.join('; ') || 'It does not say what it lacks.');
   return [{ key: `ready-${service}`, tone: 'bad', title, detail, to: null }];
+}
+
+function ofLastRun(health: MeteringHealth | null): Alarm[] {
+  const standing = health === null ? [] : standingStill(health);
+  if (health === null || standing.length === 0) return [];
+  const since = health.all_ended_well_at;
+  return [
+    {
+      key: 'standing-still',
+      tone: 'bad',
+      title: since === null ? 'Metering has never run to its end' : `Metering has not run to its end since ${dayAndTime(since)}`,
+      detail: `Standing still: ${standing.join(', ')}. What was used since is perhaps not billed; AWS takes it for a day.`,
+      to: null,
+    },
+  ];
 }
 
 function ofNearest(glance: Glance | null): Alarm[] {

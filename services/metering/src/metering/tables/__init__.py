@@ -7,6 +7,7 @@ from metering.tables.models import (
     CallRateRow,
     CustomerRow,
     EndpointRow,
+    HealthRow,
     HeldDecisionRow,
     HourRow,
     IdentityRow,
@@ -30,6 +31,7 @@ OWN: list[type[Model]] = [
     EndpointRow,
     CallRateRow,
     RunRow,
+    HealthRow,
     MeteringKey,
 ]
 READ: list[type[Model]] = [SubscriptionRow, CustomerRow, IdentityRow]

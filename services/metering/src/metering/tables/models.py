@@ -273,6 +273,18 @@ class RunRow(Model):
     forget_at = TTLAttribute()
 
 
+class HealthRow(Model):
+    """When something last ended well, in whichever worker: a step of the metering cycle by its name, or the
+    `audit`, with what it found."""
+
+    class Meta:
+        table_name = "metering-health"
+
+    what = UnicodeAttribute(hash_key=True)
+    ended_at = TimeAttribute()
+    imbalances = NumberAttribute(null=True)
+
+
 class RunningEndpoints(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """The endpoints that are not metered to their end, by subscription. Sparse: one that is leaves it."""
 
