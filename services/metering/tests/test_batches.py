@@ -79,6 +79,16 @@ def test_who_is_in_doubt_again_and_again_goes_last_and_alone() -> None:
     assert [[one.subscription_id for one in call] for call in calls] == [["sub_2", "sub_1"], ["sub_9"]]
 
 
+def test_of_the_suspects_neither_the_most_urgent_nor_the_least_tried_waits_for_long() -> None:
+    """After an outage of hours in which AWS answered nothing usable, all are suspects; the oldest have been
+    tried the most and have the least time."""
+    suspects = [record(number, attempts=ATTEMPTS_IN_COMPANY + number, in_doubt=True) for number in range(6)]
+    calls = batches(suspects, urgency)
+    assert [one.subscription_id for call in calls for one in call] == [
+        f"sub_{number}" for number in (5, 0, 4, 1, 3, 2)
+    ]
+
+
 def test_prior_art_07_a_long_outage_makes_no_suspects() -> None:
     throttled = [record(number, attempts=400) for number in range(50)]
     assert [len(call) for call in batches(throttled, urgency)] == [25, 25]

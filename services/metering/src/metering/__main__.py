@@ -1,4 +1,4 @@
-"""`python -m metering web | worker | submit | create-local | add-key`."""
+"""`python -m metering web | worker | submit | create-local | add-key | list-keys | disable-key`."""
 
 from chassis.commands import main
 from metering.app import create_local, key_ring, submit, work

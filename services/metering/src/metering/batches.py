@@ -25,16 +25,28 @@ def batches(
 ) -> list[list[MeteringRecord]]:
     """Divide records into calls of one product and generation, most urgent first, suspects last and alone."""
     company: dict[Listing, list[MeteringRecord]] = defaultdict(list)
-    alone: list[list[MeteringRecord]] = []
+    suspects: list[MeteringRecord] = []
     for record in sorted(records, key=deadline):
         if record.in_doubt and record.attempts >= ATTEMPTS_IN_COMPANY:
-            alone.append([record])
+            suspects.append(record)
         else:
             company[record.identity.listing].append(record)
     calls = [call for group in company.values() for call in _filled(group)]
     calls.sort(key=lambda call: deadline(call[0]))
-    alone.sort(key=lambda call: call[0].attempts)
-    return calls + alone
+    return calls + [[record] for record in _by_turns(suspects)]
+
+
+def _by_turns(suspects: list[MeteringRecord]) -> list[MeteringRecord]:
+    """By turns the most urgent one that is left and the least tried one. A cycle does not always come to the
+    end of them: what AWS soon takes no more must not wait behind all others, nor what has hardly been tried
+    behind one that fails each time.
+
+    Args:
+        suspects: most urgent first.
+    """
+    least_tried = sorted(suspects, key=lambda record: record.attempts)
+    order = (record for pair in zip(suspects, least_tried, strict=True) for record in pair)
+    return list({record.metering_record_id: record for record in order}.values())
 
 
 def _filled(records: Iterable[MeteringRecord]) -> Iterator[list[MeteringRecord]]:
