@@ -41,6 +41,29 @@ def test_a_key_is_printed_once_and_alone(keys: Any) -> None:
     assert (caller.name, caller.scopes) == ("ada", {"operator", "usage:read"})
 
 
+def test_a_key_is_replaced_without_a_pause(keys: Any) -> None:
+    """The new one is made, its user goes over to it, the old one is disabled: `list-keys` names both."""
+    old, new = (run("add-key", "--name", "ada", "--scopes", "operator").stdout.strip() for _ in range(2))
+    old_id, new_id = old.split("_")[1], new.split("_")[1]
+    disabled = run("disable-key", "--id", old_id)
+    assert (disabled.returncode, disabled.stdout) == (0, "")
+    listed = run("list-keys", LOG_LEVEL="DEBUG")
+    assert sorted(listed.stdout.splitlines()) == sorted(
+        [f"{old_id}\tada\toperator\tdisabled", f"{new_id}\tada\toperator\tenabled"]
+    )
+    assert old.split("_")[2] not in listed.stdout + listed.stderr
+    ring = key_ring(ChassisSettings(environment="test"))
+    assert ring.check(old) is None
+    assert ring.check(new) is not None
+
+
+def test_a_key_that_is_not_there_cannot_be_disabled(keys: Any) -> None:
+    refused = run("disable-key", "--id", "aaaaaaaa")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "There is no key aaaaaaaa; `list-keys` names all.\n"
+    assert list(SampleKey.scan()) == []
+
+
 @pytest.mark.parametrize("scopes", ["root", "operator,root", "", "operator;buyer"])
 def test_a_bad_scope_makes_no_key_and_says_which_there_are(keys: Any, scopes: str) -> None:
     refused = run("add-key", "--name", "ada", "--scopes", scopes)

@@ -161,7 +161,7 @@ class World:
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             self,
-            Box("secret", "deployment secret"),
+            Box(["secret"], "deployment secret"),
             self.now,
         )
 

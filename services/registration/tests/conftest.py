@@ -406,7 +406,7 @@ def assemble(settings: Settings, catalogue: Catalogue) -> House:
         clock=clock,
         catalogue=catalogue,
         mail=mail,
-        backend=SellerBackend(httpx.Client(transport=httpx.MockTransport(system)), HAND_OVER_SECRET),
+        backend=SellerBackend(httpx.Client(transport=httpx.MockTransport(system)), [HAND_OVER_SECRET]),
         providers={provider.key: provider for provider in (oidc, github)},
     )
     keys = key_ring(settings)

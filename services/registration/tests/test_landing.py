@@ -410,7 +410,7 @@ def test_a_spoilt_retry_leads_back_to_aws(house: House, settings: Settings, spoi
     house.marketplace.answers["the-token"] = concurrent_answer()
     secret = "o" * 32 if spoilt == "of another house" else settings.session_secret.get_secret_value()
     purpose = "deployment secret" if spoilt == "of another purpose" else "retry of an arrival"
-    retry = Box(secret, purpose).seal("\nthe-token", house.clock.now())
+    retry = Box([secret], purpose).seal("\nthe-token", house.clock.now())
     if spoilt == "tampered":
         retry = retry[:40] + ("A" if retry[40] != "A" else "B") + retry[41:]
     house.clock.advance(minutes=30, seconds=1 if spoilt == "too late" else 0)

@@ -7,14 +7,14 @@ from samples import LATER, NOW
 
 from registration.sealing import Box
 
-BOX = Box("a secret of the house", "deployment secret")
+BOX = Box(["a secret of the house"], "deployment secret")
 SEALED = BOX.seal("Grüße 🔑\n", NOW)
 
 
 def test_what_was_sealed_opens_at_any_time() -> None:
     for now in (NOW, LATER, NOW + timedelta(days=4000), NOW - timedelta(days=1)):
         assert BOX.open(SEALED, now) == "Grüße 🔑\n"
-    assert Box("a secret of the house", "deployment secret").open(SEALED, NOW) == "Grüße 🔑\n"
+    assert Box(["a secret of the house"], "deployment secret").open(SEALED, NOW) == "Grüße 🔑\n"
 
 
 def test_a_seal_shows_nothing_and_is_never_the_same_twice() -> None:
@@ -26,10 +26,10 @@ def test_a_seal_shows_nothing_and_is_never_the_same_twice() -> None:
 @pytest.mark.parametrize(
     "box",
     [
-        Box("another secret", "deployment secret"),
-        Box("a secret of the house", "retry of an arrival"),
-        Box("a secret of the house\ndeployment secret", ""),
-        Box("", "deployment secret\na secret of the house"),
+        Box(["another secret"], "deployment secret"),
+        Box(["a secret of the house"], "retry of an arrival"),
+        Box(["a secret of the house\ndeployment secret"], ""),
+        Box([""], "deployment secret\na secret of the house"),
     ],
     ids=["another secret", "another purpose", "no purpose", "no secret"],
 )
@@ -71,3 +71,15 @@ def test_what_was_not_sealed_here_opens_nothing(forged: str, longest: timedelta 
 )
 def test_a_seal_with_an_end_in_time(after: timedelta, opens: bool) -> None:
     assert (BOX.open(SEALED, NOW + after, timedelta(minutes=30)) is not None) is opens
+
+
+def test_a_secret_is_replaced_while_what_it_sealed_is_under_way() -> None:
+    old, new = "the old one of the house", "the new one of the house"
+    sealed = Box([old], "retry of an arrival").seal("text", NOW)
+    # First every process learns the new one, then it seals, then the old one goes.
+    both, turned = Box([old, new], "retry of an arrival"), Box([new, old], "retry of an arrival")
+    assert (both.open(sealed, NOW), turned.open(sealed, NOW)) == ("text", "text")
+    assert both.open(turned.seal("text", NOW), NOW) == "text"
+    gone = Box([new], "retry of an arrival")
+    assert gone.open(turned.seal("text", NOW), NOW) == "text"
+    assert gone.open(both.seal("text", NOW), NOW) is None

@@ -16,9 +16,9 @@ BODY = {"type": "registration.hand_over", "email": "ada@example.com", "name": "Ã
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
-def backend(answer: Answer, now: datetime | None = None) -> SellerBackend:
+def backend(answer: Answer, now: datetime | None = None, secrets: list[str] | None = None) -> SellerBackend:
     http = httpx.Client(transport=httpx.MockTransport(answer))
-    return SellerBackend(http, HAND_OVER_SECRET, lambda: now or datetime.now(UTC))
+    return SellerBackend(http, secrets or [HAND_OVER_SECRET], lambda: now or datetime.now(UTC))
 
 
 def test_the_question_is_signed_as_standard_webhooks_says() -> None:
@@ -46,6 +46,21 @@ def test_the_question_is_signed_as_standard_webhooks_says() -> None:
         Webhook(HAND_OVER_SECRET).verify(request.content + b" ", headers)
     with pytest.raises(WebhookVerificationError):
         Webhook("whsec_" + "A" * 32).verify(request.content, headers)
+
+
+def test_while_the_secret_is_replaced_the_back_end_may_know_either() -> None:
+    other = "whsec_" + "A" * 32
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200)
+
+    backend(answer, secrets=[HAND_OVER_SECRET, other]).ask(HAND_OVER_ADDRESS, BODY, "hand-over-1")
+    for known in (HAND_OVER_SECRET, other):
+        assert Webhook(known).verify(asked[0].content, dict(asked[0].headers)) == BODY
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + "B" * 32).verify(asked[0].content, dict(asked[0].headers))
 
 
 def test_the_signature_bears_the_time_of_this_try() -> None:

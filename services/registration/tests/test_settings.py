@@ -32,6 +32,7 @@ def set_to(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str | None]) -> N
     [
         ({"SESSION_SECRET": ""}, "SESSION_SECRET is shorter than 32 characters"),
         ({"SESSION_SECRET": "s" * 31}, "SESSION_SECRET is shorter than 32 characters"),
+        ({"SESSION_SECRET": "s" * 32 + ",short"}, "SESSION_SECRET is shorter than 32 characters"),
         ({"SESSION_SECRET": None}, "SESSION_SECRET is not set, but ENVIRONMENT is production"),
         ({"COOKIE_SECURE": "false"}, "COOKIE_SECURE is false, but ENVIRONMENT is production"),
         ({"CLOCK_URL": "http://127.0.0.1:1/clock"}, "CLOCK_URL is set, but ENVIRONMENT is production"),
@@ -50,6 +51,7 @@ def set_to(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str | None]) -> N
         ({"HAND_OVER_SECRET": "a password"}, "HAND_OVER_SECRET"),
         ({"HAND_OVER_SECRET": "whsec_c2hvcnQ="}, "HAND_OVER_SECRET"),
         ({"HAND_OVER_SECRET": "whsec_%%%%"}, "HAND_OVER_SECRET"),
+        ({"HAND_OVER_SECRET": SIGNING + ",a password"}, "HAND_OVER_SECRET"),
         ({"HAND_OVER_SECONDS": "0"}, "HAND_OVER_SECONDS"),
         ({"HAND_OVER_SECONDS": "21"}, "HAND_OVER_SECONDS"),
         # Mail
@@ -95,6 +97,7 @@ def test_a_bad_setting_stops_the_start(
         GITHUB,
         OIDC | GITHUB,
         {"HAND_OVER_SECRET": SIGNING},
+        {"HAND_OVER_SECRET": f"{SIGNING}, {SIGNING}", "SESSION_SECRET": "t" * 32 + ", " + "s" * 32},
         {"MAIL": "ses", "MAIL_FROM": "Example <hello@seller.example>"},
         {"MAIL": "directory", "MAIL_DIRECTORY": "/tmp", "ENVIRONMENT": "local", "COOKIE_SECURE": "false"},
         OIDC | {"ENVIRONMENT": "local", "PUBLIC_URL": "http://127.0.0.1:8001"},

@@ -17,9 +17,10 @@ import jwt
 import structlog
 from connexion.security import ApiKeySecurityHandler, BearerSecurityHandler
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UnicodeSetAttribute
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.models import Model
 
+from chassis.aws import cause_code
 from chassis.problems import Problem, Unavailable
 from chassis.settings import ChassisSettings
 
@@ -113,6 +114,24 @@ class KeyRing:
             self.model.key_id.does_not_exist()
         )
         return key
+
+    def all(self) -> list[ApiKey]:
+        """All keys at rest, by name."""
+        return sorted(self.model.scan(), key=lambda row: (row.name, row.key_id))
+
+    def disable(self, key_id: str) -> None:
+        """From now on the key opens nothing. A process that has just asked for it takes it for
+        KEY_CACHE_SECONDS more.
+
+        Raises:
+            ValueError: there is no such key.
+        """
+        try:
+            self.model(key_id).update([self.model.disabled.set(True)], condition=self.model.key_id.exists())
+        except UpdateError as error:
+            if cause_code(error) != "ConditionalCheckFailedException":
+                raise
+            raise ValueError(f"There is no key {key_id}; `list-keys` names all.") from None
 
     def check(self, key: str) -> Caller | None:
         """The caller of a valid key, else None."""

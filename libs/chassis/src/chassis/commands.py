@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from chassis import logs, metrics_folder
 from chassis.auth import KeyRing
-from chassis.settings import ChassisSettings, load
+from chassis.settings import ChassisSettings, load, names
 
 S = TypeVar("S", bound=ChassisSettings)
 
@@ -57,12 +57,14 @@ def main(
     add_key.add_argument(
         "--scopes", required=True, help="comma-separated: usage:write, usage:read, operator, buyer"
     )
+    roles.add_parser("list-keys", help="list the API keys: id, name, scopes, state")
+    disable_key = roles.add_parser("disable-key", help="let an API key open nothing any more")
+    disable_key.add_argument("--id", required=True, help="the eight characters after `mpk_`")
     chosen = parser.parse_args(arguments)
     loaded = load(settings)
-    # Of add-key, stdout is the key and nothing else, so that a script can take it from there.
-    logs.configure(
-        f"{service}-{chosen.role}", loaded.log_level, sys.stderr if chosen.role == "add-key" else None
-    )
+    # Of these, stdout is what was asked for and nothing else, so that a script can take it from there.
+    about_keys = chosen.role.endswith(("-key", "-keys"))
+    logs.configure(f"{service}-{chosen.role}", loaded.log_level, sys.stderr if about_keys else None)
     if chosen.role == "web":
         _serve(web, loaded)
     elif chosen.role == "worker" and worker:
@@ -77,9 +79,25 @@ def main(
         create_local(loaded)
     else:
         try:
-            print(keys(loaded).add(chosen.name, {scope.strip() for scope in chosen.scopes.split(",")}))
+            _handle_keys(chosen, keys(loaded))
         except ValueError as error:
             sys.exit(str(error))
+
+
+def _handle_keys(chosen: argparse.Namespace, ring: KeyRing) -> None:
+    """Make, list or disable API keys.
+
+    Raises:
+        ValueError: a scope or a key that does not exist.
+    """
+    if chosen.role == "add-key":
+        print(ring.add(chosen.name, set(names(chosen.scopes))))
+    elif chosen.role == "disable-key":
+        ring.disable(chosen.id)
+    else:
+        for key in ring.all():
+            state = "disabled" if key.disabled else "enabled"
+            print(key.key_id, key.name, ",".join(sorted(key.scopes)), state, sep="\t")
 
 
 def _serve(web: str, settings: ChassisSettings) -> None:

@@ -10,6 +10,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from chassis.origins import read_origins
 
 
+def names(text: str) -> list[str]:
+    """The parts of a comma-separated setting, without the spaces around them."""
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
 class ChassisSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 

@@ -1,4 +1,4 @@
-"""`python -m notifications web|worker|create-local|add-key`"""
+"""`python -m notifications web|worker|create-local|add-key|list-keys|disable-key`"""
 
 from chassis.aws import client
 from chassis.clock import clock_for

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from chassis.rates import RateText
-from chassis.settings import ChassisSettings
+from chassis.settings import ChassisSettings, names
 from notifications.webhook_addresses import networks
 
 _DEVELOPMENT_KEY = "for-local-use-only-everyone-knows-this-one"
@@ -161,8 +161,7 @@ class Settings(ChassisSettings):
 
     @property
     def webhook_keys(self) -> list[str]:
-        text = self.webhook_key.get_secret_value()
-        return [key.strip() for key in text.split(",") if key.strip()]
+        return names(self.webhook_key.get_secret_value())
 
     @field_validator("signal_queues")
     @classmethod
@@ -175,8 +174,3 @@ class Settings(ChassisSettings):
     @property
     def signal_queue_names(self) -> list[str]:
         return names(self.signal_queues)
-
-
-def names(text: str) -> list[str]:
-    """The parts of a comma-separated setting."""
-    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,4 +1,4 @@
-"""`python -m registration web | worker | create-local | add-key`."""
+"""`python -m registration web | worker | create-local | add-key | list-keys | disable-key`."""
 
 from chassis.commands import main
 from registration.app import create_local, key_ring, work

@@ -86,8 +86,8 @@ def build(
             RateLimit(settings.api_arrivals_rate, "api_arrivals"),
             RateLimit(settings.submits_rate, "submits"),
         ),
-        seal=SessionSeal(settings.session_secret.get_secret_value()),
-        retry_box=Box(settings.session_secret.get_secret_value(), "retry of an arrival"),
+        seal=SessionSeal(settings.session_secrets),
+        retry_box=Box(settings.session_secrets, "retry of an arrival"),
         session_minutes=settings.session_minutes,
         cookie_name=cookie_name,
         cookie_secure=settings.cookie_secure,
@@ -164,7 +164,7 @@ def _catalogue(settings: Settings) -> Catalogue:
     except CatalogueError as error:
         _refuse_to_start(str(error))
     for product in catalogue.products.values():
-        if product.hand_over_url and not settings.hand_over_secret.get_secret_value():
+        if product.hand_over_url and not settings.hand_over_secrets:
             _refuse_to_start(f"{product.product_code} hands over, but HAND_OVER_SECRET is not set: set it.")
         if product.sign_in == "required" and not (settings.oidc_issuer or settings.github_client_id):
             _refuse_to_start(
@@ -209,10 +209,10 @@ def _outbox(
     mail: Mail,
     backend: SellerBackend | None,
 ) -> OutboxWork:
-    secret = settings.hand_over_secret.get_secret_value()
-    if backend is None and secret:
-        backend = SellerBackend(httpx.Client(timeout=settings.hand_over_seconds, trust_env=False), secret)
-    box = Box(settings.session_secret.get_secret_value(), "deployment secret")
+    if backend is None and settings.hand_over_secrets:
+        http = httpx.Client(timeout=settings.hand_over_seconds, trust_env=False)
+        backend = SellerBackend(http, settings.hand_over_secrets)
+    box = Box(settings.session_secrets, "deployment secret")
     return OutboxWork(tables, catalogue, marketplace, backend, mail, box, clock.now)
 
 

@@ -4,21 +4,22 @@ import base64
 import hashlib
 from datetime import datetime, timedelta
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 
 class Box:
-    """Seals texts so that only who knows the secret can read or make them.
+    """Seals texts so that only who knows a secret can read or make them.
 
     Args:
-        secret: of at least 128 random bits.
+        secrets: of at least 128 random bits each. The first seals; all of them open, so that a secret can be
+            replaced while sealed texts are under way.
         purpose: a text sealed for one purpose opens for no other.
     """
 
-    def __init__(self, secret: str, purpose: str) -> None:
-        # The secret is random, so one SHA-256 is enough: slowness would protect nothing.
-        key = hashlib.sha256(f"{purpose}\n{secret}".encode()).digest()
-        self._fernet = Fernet(base64.urlsafe_b64encode(key))
+    def __init__(self, secrets: list[str], purpose: str) -> None:
+        # The secrets are random, so one SHA-256 is enough: slowness would protect nothing.
+        keys = [hashlib.sha256(f"{purpose}\n{secret}".encode()).digest() for secret in secrets]
+        self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
     def seal(self, text: str, now: datetime) -> str:
         return self._fernet.encrypt_at_time(text.encode(), int(now.timestamp())).decode()

@@ -18,17 +18,17 @@ class SellerBackend:
 
     Args:
         http: makes the calls; its time-out is how long one try may take.
-        secret: Standard Webhooks' signing secret, `whsec_…`.
+        secrets: Standard Webhooks' signing secrets, `whsec_…`. Each makes a signature, so that the back end
+            may go over from the old one to the new one when it likes.
         now: the system's time, also where the house lives by the simulator's: the back end holds the
-        signature
-            against a clock of its own.
+            signature against a clock of its own.
     """
 
     def __init__(
-        self, http: httpx.Client, secret: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, http: httpx.Client, secrets: list[str], now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._http = http
-        self._signer = Webhook(secret)
+        self._signers = [Webhook(secret) for secret in secrets]
         self._now = now
 
     def ask(self, address: str, body: Mapping[str, Any], idempotency_key: str) -> tuple[int, Any]:
@@ -46,12 +46,13 @@ class SellerBackend:
             NotAnswered: there was no answer, or one too large.
         """
         now = self._now()
-        content = orjson.dumps(body)
+        content = orjson.dumps(body).decode()
+        signatures = [signer.sign(idempotency_key, now, content) for signer in self._signers]
         headers = {
             "content-type": "application/json",
             "webhook-id": idempotency_key,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(idempotency_key, now, content.decode()),
+            "webhook-signature": " ".join(signatures),
         }
         try:
             with self._http.stream(

@@ -44,12 +44,15 @@ class SessionSeal:
     """Signs sessions, so that a forged one is refused without a look at the table.
 
     Args:
-        session_secret: known to every process of this service, to nobody else.
+        session_secrets: known to every process of this service, to nobody else. The first signs; all of them
+            open, so that a secret can be replaced while sessions are open.
     """
 
-    def __init__(self, session_secret: str) -> None:
+    def __init__(self, session_secrets: list[str]) -> None:
         self._signer = Signer(
-            session_secret, salt="marketplane registration session", digest_method=hashlib.sha256
+            session_secrets[::-1],  # the newest last, as itsdangerous has it
+            salt="marketplane registration session",
+            digest_method=hashlib.sha256,
         )
 
     def seal(self, session: Session) -> str:

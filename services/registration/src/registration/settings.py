@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 
 from chassis.rates import RateText
-from chassis.settings import ChassisSettings
+from chassis.settings import ChassisSettings, names
 
 _DEVELOPMENT_SECRET = "for-local-use-only-everyone-knows-this-one"
 _SHORTEST_SECRET = 32
@@ -24,8 +24,9 @@ class Settings(ChassisSettings):
     session_secret: SecretStr = Field(
         SecretStr(_DEVELOPMENT_SECRET),
         description="Signs buyers' sessions and encrypts what must pass through other hands: 32 random "
-        "characters or more, the same in every process. Production needs its own. Changing it ends all "
-        "sessions, and Quick Launch secrets that still wait cannot be opened.",
+        "characters or more, the same in every process. Production needs its own. Several, comma-separated, "
+        "while it is replaced: the first signs, all of them open. What was signed by one that is gone ends: "
+        "sessions, and Quick Launch secrets that still wait.",
     )
     session_minutes: int = Field(
         60,
@@ -57,7 +58,8 @@ class Settings(ChassisSettings):
     hand_over_secret: SecretStr = Field(
         SecretStr(""),
         description="Signs what is sent to the seller's own back end (Standard Webhooks, `whsec_` and base64 "
-        "of 24 to 64 random bytes). Needed where a product of the catalogue hands over.",
+        "of 24 to 64 random bytes). Needed where a product of the catalogue hands over. Several, "
+        "comma-separated, while it is replaced: each makes a signature, and the back end knows one of them.",
     )
     hand_over_seconds: float = Field(
         5.0,
@@ -99,14 +101,22 @@ class Settings(ChassisSettings):
         "itself.",
     )
 
+    @property
+    def session_secrets(self) -> list[str]:
+        return names(self.session_secret.get_secret_value())
+
+    @property
+    def hand_over_secrets(self) -> list[str]:
+        return names(self.hand_over_secret.get_secret_value())
+
     @model_validator(mode="after")
     def _production_is_locked(self) -> Self:
-        secret = self.session_secret.get_secret_value()
-        if len(secret) < _SHORTEST_SECRET:
+        keys = self.session_secrets
+        if not keys or min(map(len, keys)) < _SHORTEST_SECRET:
             raise ValueError("SESSION_SECRET is shorter than 32 characters: set a longer random one.")
         if self.environment != "production":
             return self
-        if secret == _DEVELOPMENT_SECRET:
+        if _DEVELOPMENT_SECRET in keys:
             raise ValueError("SESSION_SECRET is not set, but ENVIRONMENT is production: set a random one.")
         if not self.cookie_secure:
             raise ValueError(
@@ -136,8 +146,7 @@ class Settings(ChassisSettings):
 
     @model_validator(mode="after")
     def _hand_over_secret_can_sign(self) -> Self:
-        secret = self.hand_over_secret.get_secret_value()
-        if secret:
+        for secret in self.hand_over_secrets:
             try:
                 size = len(b64decode(secret.removeprefix("whsec_"), validate=True))
             except ValueError:

@@ -87,7 +87,7 @@ def _attempt(session: Session, provider: str, number: str) -> Attempt:
 
 
 def _box(session: Session) -> Box:
-    return Box(session.secret, "signed in")
+    return Box([session.secret], "signed in")
 
 
 def _base64(raw: bytes) -> str:
