@@ -14,26 +14,58 @@ RECORDS_PER_CALL = 25
 BYTES_PER_CALL = 980_000
 BYTES_OF_A_RECORD = 2_500
 
-# A record that is still in doubt after so many calls is sent alone, so that it cannot hold up the records
-# beside it. A call that was certainly not counted (throttled, or refused for a fault of ours) says nothing
-# against its records: sent one by one after an outage, they would take twenty-five times as long.
+# A record that is still in doubt after so many calls is a suspect: it may be what AWS fails at. It must not
+# hold up the records beside it. A call that was certainly not counted (throttled, or refused for a fault of
+# ours) says nothing against its records.
 ATTEMPTS_IN_COMPANY = 3
 
 
-def batches(
-    records: Iterable[MeteringRecord], deadline: Callable[[MeteringRecord], datetime]
-) -> list[list[MeteringRecord]]:
-    """Divide records into calls of one product and generation, most urgent first, suspects last and alone."""
-    company: dict[Listing, list[MeteringRecord]] = defaultdict(list)
-    suspects: list[MeteringRecord] = []
-    for record in sorted(records, key=deadline):
-        if record.in_doubt and record.attempts >= ATTEMPTS_IN_COMPANY:
-            suspects.append(record)
-        else:
-            company[record.identity.listing].append(record)
-    calls = [call for group in company.values() for call in _filled(group)]
-    calls.sort(key=lambda call: deadline(call[0]))
-    return calls + [[record] for record in _by_turns(suspects)]
+class Calls:
+    """The calls into which records are divided, of one product and generation each: most urgent first,
+    suspects last.
+
+    A suspect goes alone; but while AWS answers, each call takes twice as many of them. After an outage in
+    which every answer was lost all records are suspects, and one by one they would take twenty-five times as
+    long; that a single one is AWS's trouble shows when its call is not answered, and the next begins with one
+    again.
+
+    Args:
+        records: what is due.
+        deadline: until when AWS takes a record.
+    """
+
+    def __init__(
+        self, records: Iterable[MeteringRecord], deadline: Callable[[MeteringRecord], datetime]
+    ) -> None:
+        company: dict[Listing, list[MeteringRecord]] = defaultdict(list)
+        suspects: list[MeteringRecord] = []
+        for record in sorted(records, key=deadline):
+            is_suspect = record.in_doubt and record.attempts >= ATTEMPTS_IN_COMPANY
+            (suspects if is_suspect else company[record.identity.listing]).append(record)
+        self._calls = [call for group in company.values() for call in _filled(group)]
+        self._calls.sort(key=lambda call: deadline(call[0]))
+        self._suspects = _by_turns(suspects)
+        self._most = 1
+
+    def __iter__(self) -> Iterator[list[MeteringRecord]]:
+        yield from self._calls
+        # What went well without suspects says nothing of them.
+        self._most = 1
+        while self._suspects:
+            listing = self._suspects[0].identity.listing
+            alike = [record for record in self._suspects if record.identity.listing == listing][: self._most]
+            call = next(_filled(alike))
+            taken = {record.metering_record_id for record in call}
+            self._suspects = [record for record in self._suspects if record.metering_record_id not in taken]
+            yield call
+
+    def was_answered(self, well: bool) -> None:
+        """What came of the call that was given last.
+
+        Args:
+            well: False where its records are in doubt after it.
+        """
+        self._most = min(2 * self._most, RECORDS_PER_CALL) if well else 1
 
 
 def _by_turns(suspects: list[MeteringRecord]) -> list[MeteringRecord]:

@@ -15,7 +15,7 @@ import structlog
 
 from chassis.clock import Clock
 from metering import measures
-from metering.batches import batches
+from metering.batches import Calls
 from metering.each import Spread, Stop, never, try_each, try_together
 from metering.marketplace import Answer, BatchFailed, Marketplace
 from metering.outcomes import Verdict, of_status, when_refused, when_window_closed
@@ -93,6 +93,7 @@ class Sender:
         self._counting = threading.Lock()
         self._failures: list[Exception] = []
         self._stopped_products: set[Listing] = set()
+        self._lost_answers = 0
         self.left: list[str] = []
         self.settled: Counter[Outcome] = Counter()
         self.due = 0
@@ -133,15 +134,18 @@ class Sender:
 
         stopped_products: dict[Listing, ProductStopped] = {}
         try:
-            for call in batches(open_at_aws, deadline):
+            calls = Calls(open_at_aws, deadline)
+            for call in calls:
                 if call[0].identity.listing in stopped_products:
                     continue
+                lost_before = self._lost_answers
                 try:
                     self._failures += try_each([call], self._send, but=(*HALTS, ProductStopped), stop=stop)
                 except ProductStopped as one:
                     stopped_products[one.listing] = one
                     self._stopped_products.add(one.listing)
                     _say_stopped(one)
+                calls.was_answered(self._lost_answers == lost_before)
         except SenderStopped as stopped:
             measures.SENDER_STOPPED.set(1)
             log.error(
@@ -234,6 +238,7 @@ class Sender:
         verdict = failed.failure.verdict
         measures.CALLS.labels(verdict.value).inc()
         if verdict is Verdict.TRY_AGAIN_IN_DOUBT:
+            self._lost_answers += 1
             log.warning("A call of BatchMeterUsage failed; the records are sent again.", error=str(failed))
             self.left.append(f"A call of BatchMeterUsage failed ({failed}); the records are sent again.")
             return
