@@ -80,6 +80,10 @@ notifications-deep: setup ## Apply made-up lives' news in more than 20,000 order
 settings: setup ## Write docs/settings.md anew from the settings classes
 	@$(DEV) -m tools.settings_page
 
+.PHONY: metrics
+metrics: setup ## Write docs/metrics.md anew from what the processes register
+	@$(DEV) -m tools.metrics_page
+
 .PHONY: authorisation
 authorisation: setup ## Write docs/authorisation.md anew from the contracts
 	@$(DEV) -m tools.authorisation_page

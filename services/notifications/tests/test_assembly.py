@@ -108,6 +108,7 @@ def test_the_loops_carry_a_message_from_queue_to_signal(world: World) -> None:
         for thread in threads:
             thread.join(10)
     assert sorted(world.assembled.loops) == [
+        "dead-letters",
         "news-1",
         "news-2",
         "questions",

@@ -64,7 +64,11 @@ class House:
 
     def due(self) -> list[str]:
         endpoints = [one.endpoint_id for one in self.store.endpoints()]
-        return [one for name in endpoints for one in self.store.due_deliveries(name, self.clock.now(), 100)]
+        return [
+            one.delivery_id
+            for name in endpoints
+            for one in self.store.due_deliveries(name, self.clock.now(), 100)
+        ]
 
     def send(self) -> list[Delivery]:
         """Try all that is due, one after the other."""

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
+from chassis import clock_skew
 from chassis.settings import ChassisSettings
 
 # The longest that a queue is asked to wait for a first message. SQS would take 20; a worker that is told to
@@ -57,7 +58,7 @@ def client(
         attempts: how often a call is tried; the settings' number when None.
         config: further members of botocore's Config.
     """
-    return boto3.session.Session().client(
+    made = boto3.session.Session().client(
         service,
         region_name=region or settings.aws_region,
         config=Config(
@@ -69,6 +70,8 @@ def client(
             **config,
         ),
     )
+    clock_skew.watch(made)
+    return made
 
 
 def error_code(error: BaseException) -> str:

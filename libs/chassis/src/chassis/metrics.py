@@ -35,6 +35,16 @@ LOOP_FAILURES = Counter(
     "Rounds of a worker's loop that ended in an error; it went on.",
     ["loop"],
 )
+DEAD_LETTERS = Gauge(
+    "marketplane_dead_letters",
+    "Messages that lie in the dead-letter queue of a queue, as SQS counts them, at the last look.",
+    ["queue"],
+)
+CLOCK_SKEW = Gauge(
+    "marketplane_clock_skew_seconds",
+    "The system's clock less AWS's, by the Date of an answer; below zero where ours is behind.",
+    multiprocess_mode="mostrecent",
+)
 LOOP_LAST_SUCCESS = Gauge(
     "marketplane_loop_last_success_timestamp_seconds", "When a loop's round last ended well.", ["loop"]
 )

@@ -111,6 +111,14 @@ class Queue:
         arn = json.loads(policy["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
         return Queue(self._client, arn.rsplit(":", 1)[1])
 
+    def about(self) -> int:
+        """About how many messages are in it, those in somebody's hands among them (SQS's own count)."""
+        counts = self._client.get_queue_attributes(
+            QueueUrl=self.url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return sum(int(count) for count in counts.values())
+
     def bury(self, message: Message, reason: str) -> None:
         """Move a message to the dead-letter queue: its body to the letter, its attributes, the reason as one
         more."""

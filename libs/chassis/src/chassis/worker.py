@@ -41,6 +41,8 @@ def repeat(name: str, loop: Loop, stop: threading.Event) -> None:
     The pause doubles with each error, and is short again after a round that went well.
     """
     pause = SHORTEST_PAUSE_SECONDS
+    # From nought on: of a counter that begins with its first failure Prometheus sees no increase.
+    metrics.LOOP_FAILURES.labels(name)
     while not stop.is_set():
         run = _Run(stop)
         started = time.monotonic()

@@ -12,6 +12,7 @@ from chassis import aws
 from chassis.auth import KeyRing
 from chassis.clock import Clock, clock_for
 from chassis.contract import load_contract, named_schema
+from chassis.dead_letters import dead_letters_loop
 from chassis.queues import Queue, create_queue_with_dlq
 from chassis.quick_calls import QuickCalls, quick_calls
 from chassis.readiness import Readiness
@@ -233,6 +234,7 @@ def work(settings: Settings) -> None:
         loops(cycle, requested, signals, settings.cycle_seconds)
         | fold_loop(cycle, settings.fold_seconds)
         | usage_loop(intake, usage_events)
+        | dead_letters_loop([signals, usage_events])
         | audit_loop(build_auditor(settings, clock), clock, timedelta(minutes=settings.audit_every_minutes)),
         _readiness(clock) | {"signals queue": signals.ask, "usage events queue": usage_events.ask},
     )

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -14,6 +14,8 @@ from metering import measures
 from metering.audit import Imbalance, Logged, imbalances, moves_that_differ, of_move
 from metering.hour_fold import HourFold, HourUsage
 from metering.ledger import LedgerRow
+from metering.records import Outcome
+from metering.resolutions import OPEN_TO_DECISIONS, waits_for_a_person
 from metering.tables.ledger_store import LedgerStore, rows_of
 from metering.tables.record_store import RecordStore
 from metering.usage_log import UsageLog
@@ -48,6 +50,7 @@ class Auditor:
         self._records = records
         self._clock = clock
         self._note = note
+        self._waiting: Counter[Outcome] = Counter()
 
     def audit(self) -> set[Imbalance]:
         """What does not add up; it is logged and measured. It reads the whole ledger, all records of who has
@@ -59,6 +62,8 @@ class Auditor:
                 found &= self._read_all()
         measures.IMBALANCES.set(len(found))
         measures.LAST_AUDIT.set(time.time())
+        for outcome in OPEN_TO_DECISIONS:
+            measures.WAITING.labels(outcome.value).set(self._waiting[outcome])
         for one in sorted(found, key=str):
             log.error(
                 f"The books do not balance: {one}",
@@ -82,10 +87,12 @@ class Auditor:
     def _read_all(self) -> set[Imbalance]:
         """All that does not add up in one reading."""
         logged, hours = self._read_log()
+        self._waiting.clear()
         found: set[Imbalance] = set()
         moved: list[LedgerRow] = []
         for holder in self._ledger.holders() | logged.keys():
             records = self._records.records(holder)
+            self._waiting.update(record.outcome for record in records if waits_for_a_person(record))
             rows = self._ledger.rows(holder)
             found |= imbalances(holder, rows, records, logged.get(holder, {}), hours)
             moved += [row for row in rows if row.moved or row.received]

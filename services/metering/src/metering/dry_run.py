@@ -91,7 +91,15 @@ class DryRun:
         now = self._clock.now()
         ledger = PaperLedger(self._ledger)
         records = PaperRecords(self._records, ledger)
-        planner = Planner(ledger, records, self._published, self._catalogue, self._limits, say=_Silence())
+        planner = Planner(
+            ledger,
+            records,
+            self._published,
+            self._catalogue,
+            self._limits,
+            say=_Silence(),
+            show_left=lambda _: None,
+        )
         failures = planner.plan(now, subscription_id=subscription_id)
         if failures:
             raise failures[0]

@@ -1,5 +1,6 @@
 """What metering counts, for Prometheus. "No usage" and "metering is broken" must never look alike."""
 
+import math
 import time
 from datetime import UTC, datetime
 
@@ -56,11 +57,40 @@ LAST_STEP = Gauge(
     ["step"],
 )
 
+WINDOW_LEFT = Gauge(
+    "marketplane_metering_window_left_seconds",
+    "How long AWS still takes the most urgent hour that is not billed, as the last cycle left it: `due` is "
+    "in metering records that AWS has not answered for, `unplanned` in none; infinite where there is no such "
+    "hour.",
+    ["stage"],
+)
+WRITTEN_OFF = Counter(
+    "marketplane_metering_hours_written_off_total",
+    "Hours of use, each of one subscription and dimension, that the metering cycle wrote off, by reason.",
+    ["reason"],
+)
+WAITING = Gauge(
+    "marketplane_metering_records_waiting_for_a_person",
+    "Metering records that wait for a person's decision, as the last audit found them and this process has "
+    "settled them since.",
+    ["outcome"],
+)
+for stage in ("due", "unplanned"):
+    WINDOW_LEFT.labels(stage).set(math.inf)
+# From nought on: of a counter that begins with its first event Prometheus sees no increase.
+for reason in ("after_final_hour", "before_activation"):
+    WRITTEN_OFF.labels(reason)
+
 LONGEST_STAND_SECONDS = 1800.0
 """Then a step that has not ended well is spoken of. A cycle takes seconds; AWS forgives a day."""
 
 _last_step = dict.fromkeys(STEPS, time.time())
 """When each ended well in this process; its start, where it never has."""
+
+
+def unplanned_window_left(seconds: float) -> None:
+    """Note how long AWS still takes the most urgent hour that is in no record."""
+    WINDOW_LEFT.labels("unplanned").set(seconds)
 
 
 def step_done(step: str) -> None:

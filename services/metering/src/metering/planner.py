@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from metering import measures
 from metering.catalogue import Catalogue, Product
 from metering.choosing import choose
 from metering.corrections import next_netting
@@ -29,6 +30,7 @@ from metering.subscriptions import Subscription
 from metering.tables.ledger_store import LedgerStore, Overtaken
 from metering.tables.published import Published
 from metering.tables.record_store import RecordStore
+from metering.window_left import unplanned_seconds_left
 from metering.zero_planner import ZeroPlanner
 
 log = structlog.get_logger()
@@ -44,6 +46,7 @@ class Planner:
         catalogue: our products.
         limits: when hours are sealed, and which ones AWS takes.
         say: the log of what is written.
+        show_left: is told how many seconds AWS still takes the most urgent hour that is in no record.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Planner:
         catalogue: Catalogue,
         limits: Limits,
         say: Any = log,
+        show_left: Callable[[float], object] = measures.unplanned_window_left,
     ) -> None:
         self._ledger = ledger
         self._records = records
@@ -61,6 +65,7 @@ class Planner:
         self._catalogue = catalogue
         self._limits = limits
         self._say = say
+        self._show_left = show_left
         self._roll = Roll(published.every_subscription)
         self._zeros = ZeroPlanner(records, published, self._roll, catalogue, limits, say)
 
@@ -108,6 +113,9 @@ class Planner:
             for key, rows in unbilled.items()
             if (hours := [row.hour for row in rows if row.unbilled > 0])
         }
+        if not (subscription_id or stop()):
+            every_row = (row for rows in unbilled.values() for row in rows)
+            self._show_left(unplanned_seconds_left(every_row, self._limits.window, now))
         return failures + self._zeros.plan(since, set(not_folded), now, stop, subscription_id)
 
     def _move(self, usage: CustomersUsage, rows: list[LedgerRow]) -> None:

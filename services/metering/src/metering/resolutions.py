@@ -19,6 +19,11 @@ class DecidedOtherwise(Exception):
     """Somebody has decided already, and otherwise."""
 
 
+def waits_for_a_person(record: MeteringRecord) -> bool:
+    """Whether nothing more becomes of a record until somebody decides."""
+    return record.outcome in OPEN_TO_DECISIONS and record.resolution is None
+
+
 def is_new(record: MeteringRecord, resolution: Resolution) -> bool:
     """Whether a decision has to be written; False where the same one stands already.
 

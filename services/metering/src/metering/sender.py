@@ -21,8 +21,10 @@ from metering.marketplace import Answer, BatchFailed, Marketplace
 from metering.outcomes import Verdict, of_status, when_refused, when_window_closed
 from metering.planning import Limits
 from metering.records import Listing, MeteringRecord, Outcome
+from metering.resolutions import OPEN_TO_DECISIONS
 from metering.tables.published import Published
 from metering.tables.record_store import Attempt, RecordStore
+from metering.window_left import seconds_left
 
 log = structlog.get_logger()
 
@@ -94,6 +96,7 @@ class Sender:
         self._failures: list[Exception] = []
         self._stopped_products: set[Listing] = set()
         self._lost_answers = 0
+        self._closings: dict[str, datetime] = {}
         self.left: list[str] = []
         self.settled: Counter[Outcome] = Counter()
         self.due = 0
@@ -109,19 +112,28 @@ class Sender:
             what failed. Where AWS only asks us to try again, `left` says so; `settled` counts the outcomes,
             and `due` what AWS has not answered for.
         """
+        now = self._clock.now()
+        failures = self._send_all(now, stop, subscription_id)
+        if subscription_id is None:
+            measures.WINDOW_LEFT.labels("due").set(seconds_left(self._closings.values(), now))
+        return failures
+
+    def _send_all(self, now: datetime, stop: Stop, subscription_id: str | None) -> list[Exception]:
         self.left = []
         self.settled = Counter()
         self.due = 0
-        now = self._clock.now()
         due = self._records.due()
         measures.DUE.set(len(due))
         due = [record for record in due if subscription_id in (None, record.subscription_id)]
         self.due = len(due)
+        self._closings = {}
         open_at_aws: list[MeteringRecord] = []
         too_late: list[MeteringRecord] = []
         for record in due:
-            in_time = now < self._limits.window.closes_at(record.timestamp)
-            (open_at_aws if in_time else too_late).append(record)
+            closes = self._closings[record.metering_record_id] = self._limits.window.closes_at(
+                record.timestamp
+            )
+            (open_at_aws if now < closes else too_late).append(record)
         self._failures = try_each(too_late, self._give_up, but=HALTS, stop=stop)
         endings: dict[str, datetime | None] = {}
 
@@ -132,6 +144,8 @@ class Sender:
             closes = self._limits.window.closes_at(record.timestamp)
             return min(closes, endings[record.subscription_id] or closes)
 
+        for record in open_at_aws:
+            self._closings[record.metering_record_id] = deadline(record)
         stopped_products: dict[Listing, ProductStopped] = {}
         try:
             calls = Calls(open_at_aws, deadline)
@@ -297,9 +311,12 @@ class Sender:
         if not settled:
             return
         measures.SETTLED.labels(outcome.value).inc()
+        if outcome in OPEN_TO_DECISIONS:
+            measures.WAITING.labels(outcome.value).inc()
         with self._counting:
             self.settled[outcome] += 1
             self.due -= 1
+            self._closings.pop(record.metering_record_id, None)
         say = log.info if outcome is Outcome.BILLED else log.warning
         say(
             "A metering record is settled.",

@@ -10,6 +10,7 @@ import connexion
 from chassis.auth import KeyRing
 from chassis.aws import client
 from chassis.clock import Clock
+from chassis.dead_letters import dead_letters_loop
 from chassis.queues import Queue, consume, create_queue_with_dlq
 from chassis.quick_calls import quick_calls
 from chassis.rates import RateLimit
@@ -180,6 +181,7 @@ def build_worker(
     loops["reconciliations"] = reconciler.run
     loops["webhook-replays"] = every(1.0, fan_out.replay)
     loops["webhook-sender"] = sender.run
+    loops |= dead_letters_loop([inbox])
     return AssembledWorker(worker, asker, reconciler, teller, fan_out, sender, loops, readiness)
 
 

@@ -25,6 +25,10 @@ QUESTIONS = Counter(
     ["operation", "outcome"],
 )
 
+# From nought on: of a counter that begins with its first event Prometheus sees no increase.
+for operation in ("GetEntitlements", "DescribeAgreement", "SearchAgreements"):
+    QUESTIONS.labels(operation, "our_fault")
+
 MOST_PAGES = 400
 """AWS gives up to 25 entitlements a page. So many (10,000) do not fit into one item of DynamoDB (400 KB): a
 token that never ends must not keep us asking for ever."""

@@ -124,10 +124,7 @@ class DeadLetters:
     def look(self, most: int) -> tuple[list[DeadLetter], int]:
         """Up to so many letters, none removed, and about how many there are."""
         letters = self._queue.dead_letters()
-        count = self._client.get_queue_attributes(
-            QueueUrl=letters.url,
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )["Attributes"]
+        count = letters.about()
         held = []
         try:
             for message in self._hold(letters, most):
@@ -135,7 +132,7 @@ class DeadLetters:
         finally:
             self._let_go(letters, held)
         found = [_letter(message) for message in held]
-        return found, max(sum(int(number) for number in count.values()), len(found))
+        return found, max(count, len(found))
 
     def redrive(self, wanted: Mapping[str, str | None] | None) -> tuple[int, list[str]]:
         """Send letters once more.

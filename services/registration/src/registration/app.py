@@ -9,6 +9,7 @@ import httpx
 from chassis.auth import KeyRing
 from chassis.aws import client
 from chassis.clock import Clock, clock_for
+from chassis.dead_letters import dead_letters_loop
 from chassis.queues import Queue, create_queue_with_dlq
 from chassis.quick_calls import quick_calls
 from chassis.rates import RateLimit
@@ -141,7 +142,8 @@ def work(settings: Settings) -> None:
     run_worker(
         "registration-worker",
         settings,
-        loops(tables, outbox, catalogue, signals, clock.now, settings.sweep_seconds),
+        loops(tables, outbox, catalogue, signals, clock.now, settings.sweep_seconds)
+        | dead_letters_loop([signals]),
         _readiness() | {"signals queue": signals.ask, "clock": clock.now},
     )
 

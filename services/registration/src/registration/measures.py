@@ -24,3 +24,7 @@ OUTBOX_FAILED = Counter(
 OUTBOX_ITEMS = Gauge(
     "marketplane_registration_outbox_items", "Outbox items found by the last round.", ["state"]
 )
+OUTBOX_OLDEST = Gauge(
+    "marketplane_registration_outbox_oldest_seconds",
+    "Age of the oldest outbox item that the last round left; 0 where it left none.",
+)

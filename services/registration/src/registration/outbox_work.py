@@ -6,7 +6,7 @@ sending and removing.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -23,7 +23,7 @@ from registration.letters import Letter, Recipient, access_opened, welcome
 from registration.log_sentences import say_followed, say_handed_over
 from registration.mail import MailAway, MailRefused
 from registration.marketplace import Marketplace, ParameterNotPut
-from registration.measures import OUTBOX_DONE, OUTBOX_FAILED, OUTBOX_ITEMS
+from registration.measures import OUTBOX_DONE, OUTBOX_FAILED, OUTBOX_ITEMS, OUTBOX_OLDEST
 from registration.outbox_items import Kind, OutboxItem
 from registration.renewals import deployment_parameter, notice
 from registration.sealing import Box
@@ -94,7 +94,7 @@ class OutboxWork:
 
     def run(self) -> int:
         """Do all that is due, and return how many were done."""
-        done, waiting, stuck = 0, 0, 0
+        done, waiting, stuck, oldest = 0, 0, 0, timedelta()
         cursor: str | None = None
         while True:
             page, cursor = self._tables.outbox(_PAGE, cursor)
@@ -102,15 +102,17 @@ class OutboxWork:
                 now = self._now()
                 stuck += item.state(now) == "stuck"
                 waiting += item.state(now) == "waiting"
-                if item.due_at > now:
-                    continue
-                taken = item.taken(now)
-                if self._tables.replace_outbox_item(item, taken):
-                    done += self.attempt(taken)
+                if item.due_at <= now:
+                    taken = item.taken(now)
+                    if self._tables.replace_outbox_item(item, taken) and self.attempt(taken):
+                        done += 1
+                        continue
+                oldest = max(oldest, now - item.created_at)
             if cursor is None:
                 break
         OUTBOX_ITEMS.labels("waiting").set(waiting)
         OUTBOX_ITEMS.labels("stuck").set(stuck)
+        OUTBOX_OLDEST.set(oldest.total_seconds())
         return done
 
     def attempt(self, item: OutboxItem) -> bool:

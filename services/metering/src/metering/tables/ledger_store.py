@@ -11,6 +11,7 @@ from pynamodb.transactions import TransactWrite
 
 from chassis.aws import cause_code
 from chassis.tables import read_page
+from metering import measures
 from metering.corrections import Netting
 from metering.entitlements import Allowance, Covering
 from metering.hour_fold import HourUsage
@@ -145,6 +146,7 @@ class LedgerStore:
             if not is_lost_race(error):
                 raise
             raise Overtaken from None
+        measures.WRITTEN_OFF.labels(reason).inc()
 
     def net(self, netting: Netting) -> None:
         """Take a correction off the usage that it corrects.

@@ -4,6 +4,7 @@ repeated."""
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from math import ceil
+from typing import NamedTuple
 
 from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.models import Model
@@ -34,6 +35,13 @@ from notifications.webhook_ids import SHARDS
 from notifications.webhook_replays import Replay
 
 REPLAYED_AT_ONCE = 25
+
+
+class Due(NamedTuple):
+    """A delivery that is to be tried, and since when."""
+
+    delivery_id: str
+    due_at: datetime
 
 
 class WebhookStore:
@@ -115,12 +123,12 @@ class WebhookStore:
         row = delivery_row(after, self.kept)
         return _saved(row, WebhookDeliveryRow.revision == before.revision)
 
-    def due_deliveries(self, endpoint_id: str, by: datetime, most: int) -> list[str]:
-        """The ids of about so many deliveries to this endpoint that are due by then, as of a moment ago; of
-        each shard those that are due longest, so that none waits for another to be empty."""
+    def due_deliveries(self, endpoint_id: str, by: datetime, most: int) -> list[Due]:
+        """About so many deliveries to this endpoint that are due by then, as of a moment ago; of each shard
+        those that are due longest, so that none waits for another to be empty."""
         of_each = ceil(most / SHARDS)
         return [
-            row.delivery_id
+            Due(row.delivery_id, row.next_attempt_at)
             for lane in due_lanes(endpoint_id)
             for row in WebhookDeliveryRow.due.query(
                 lane, range_key_condition=WebhookDeliveryRow.next_attempt_at <= by, limit=of_each

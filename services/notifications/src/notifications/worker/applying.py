@@ -54,6 +54,9 @@ UNKNOWN = Counter(
 ATTENTION = Counter(
     "marketplane_notifications_attention_total", "News that a person must hear of, by its kind.", ["kind"]
 )
+# From nought on: of a counter that begins with its first event Prometheus sees no increase.
+for kind in A_PERSON_MUST_HEAR:
+    ATTENTION.labels(kind.value)
 MOST_NAMES = 50
 """Of kinds that we do not know; any more are counted as `other`, because each is a time series."""
 

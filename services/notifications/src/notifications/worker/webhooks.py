@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from chassis.clock import Clock
 from notifications.tables.telling_store import TellingStore
@@ -34,6 +34,11 @@ T = TypeVar("T")
 
 ATTEMPTS = Counter("marketplane_webhook_attempts_total", "Tries to deliver a webhook.", ["outcome"])
 DEAD = Counter("marketplane_webhook_deliveries_dead_total", "Webhook deliveries that were given up.")
+OVERDUE = Gauge(
+    "marketplane_webhook_overdue_seconds",
+    "How long the webhook delivery that waits longest should have been tried already, as the last look at "
+    "what is due saw it; 0 where none waits.",
+)
 
 
 class FanOut:
@@ -187,11 +192,16 @@ class Sender:
                 lane = lanes.setdefault(endpoint.endpoint_id, _Lane(self._at_once))
                 if room := MOST_WAITING - lane.waiting():
                     due = self._store.due_deliveries(endpoint.endpoint_id, now, room)
-                    handed += sum(lane.take(one, partial(self.attempt, one)) for one in due)
+                    lane.due_since = min((one.due_at for one in due), default=None)
+                    handed += sum(
+                        lane.take(one.delivery_id, partial(self.attempt, one.delivery_id)) for one in due
+                    )
         enabled = {endpoint.endpoint_id for endpoint in endpoints if endpoint.enabled}
         for endpoint_id in lanes.keys() - enabled:
             if lanes[endpoint_id].waiting() == 0:
                 lanes.pop(endpoint_id).close()
+        waiting = [lanes[name].due_since for name in lanes.keys() & enabled]
+        OVERDUE.set(max(((now - since).total_seconds() for since in waiting if since), default=0))
         return handed
 
     def attempt(self, delivery_id: str) -> Delivery | None:
@@ -271,8 +281,8 @@ class Sender:
 
     def _bury(self, endpoint: Endpoint, now: datetime) -> None:
         """What was still to be sent to an endpoint that was deleted."""
-        for delivery_id in self._store.due_deliveries(endpoint.endpoint_id, now + _FOR_EVER, MOST_WAITING):
-            one = self._store.delivery(delivery_id)
+        for due in self._store.due_deliveries(endpoint.endpoint_id, now + _FOR_EVER, MOST_WAITING):
+            one = self._store.delivery(due.delivery_id)
             if one is not None and one.state == State.PENDING:
                 buried = one.given_up(Reason.ENDPOINT_DELETED, now)
                 if self._store.replace_delivery(one, buried):
@@ -280,9 +290,15 @@ class Sender:
 
 
 class _Lane:
-    """One endpoint's own threads."""
+    """One endpoint's own threads.
+
+    Attributes:
+        due_since: when the delivery that waits longest was to be tried, as of the last look; None where none
+            waits.
+    """
 
     def __init__(self, at_once: int) -> None:
+        self.due_since: datetime | None = None
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="webhook")
         self._taken: dict[str, Future[object]] = {}
 
