@@ -83,3 +83,42 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_settings_cannot_be_changed_while_running() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load(ChassisSettings).port = 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "wrong"),
+    [
+        ({"MARKETPLACE_ROLE_ARN": "marketplane-metering"}, "MARKETPLACE_ROLE_ARN: not a role's ARN"),
+        (
+            {"MARKETPLACE_ROLE_ARN": "arn:aws:sts::111122223333:assumed-role/a/b"},
+            "MARKETPLACE_ROLE_ARN: not a role's ARN",
+        ),
+        (
+            {"MARKETPLACE_ROLE_EXTERNAL_ID": "external-7"},
+            "MARKETPLACE_ROLE_EXTERNAL_ID: set without MARKETPLACE_ROLE_ARN",
+        ),
+        (
+            {
+                "MARKETPLACE_ROLE_ARN": "arn:aws:iam::111122223333:role/a",
+                "MARKETPLACE_ROLE_EXTERNAL_ID": "with a space",
+            },
+            "MARKETPLACE_ROLE_EXTERNAL_ID: not an external id",
+        ),
+    ],
+)
+def test_a_role_that_could_not_be_taken_on_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variables: dict[str, str],
+    wrong: str,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    [sentence] = refusals(capsys)
+    assert wrong in sentence
+
+
+def test_a_role_of_any_partition_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARKETPLACE_ROLE_ARN", "arn:aws-eusc:iam::111122223333:role/path/marketplane")
+    monkeypatch.setenv("MARKETPLACE_ROLE_EXTERNAL_ID", "external-7")
+    assert load(ChassisSettings).marketplace_role_external_id == "external-7"

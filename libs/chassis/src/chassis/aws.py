@@ -47,6 +47,7 @@ def client(
     service: str,
     region: str | None = None,
     attempts: int | None = None,
+    session: boto3.session.Session | None = None,
     **config: Any,
 ) -> Any:
     """A boto3 client.
@@ -56,9 +57,10 @@ def client(
         service: boto3's name, such as `sqs`.
         region: another Region than that of our tables; some Marketplace APIs live in one only.
         attempts: how often a call is tried; the settings' number when None.
+        session: whose credentials sign; our own when None.
         config: further members of botocore's Config.
     """
-    made = boto3.session.Session().client(
+    made = (session or boto3.session.Session()).client(
         service,
         region_name=region or settings.aws_region,
         config=Config(

@@ -1,5 +1,6 @@
 """Settings that every process has. A service adds its own by subclassing; only its app.py reads them."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -8,6 +9,11 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.origins import read_origins
+
+# Any partition: `aws`, `aws-cn`, `aws-eusc`.
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+# What sts:AssumeRole takes as ExternalId (botocore's model).
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
 
 
 def names(text: str) -> list[str]:
@@ -60,6 +66,17 @@ class ChassisSettings(BaseSettings):
     aws_attempts: int = Field(
         default=3, ge=1, description="How often one call to AWS is tried, the first included."
     )
+    marketplace_role_arn: str = Field(
+        default="",
+        description="The role under which AWS Marketplace is called, in the account that published the "
+        "products, such as `arn:aws:iam::111122223333:role/marketplane-metering`. Empty: this process calls "
+        "as itself.",
+    )
+    marketplace_role_external_id: str = Field(
+        default="",
+        description="The external id that the role's trust asks for; it is no secret. Empty where it asks "
+        "for none.",
+    )
     table_prefix: str = Field(
         default="marketplane-", description="Stands before each table's name; one prefix per installation."
     )
@@ -94,6 +111,23 @@ class ChassisSettings(BaseSettings):
         # An environment that was refused is not there: then as strict as in production.
         environment = info.data.get("environment", "production")
         read_origins(value, http_anywhere=environment != "production")
+        return value
+
+    @field_validator("marketplace_role_arn")
+    @classmethod
+    def _names_a_role(cls, value: str) -> str:
+        if value and not _ROLE_ARN.fullmatch(value):
+            raise ValueError("not a role's ARN: write it as `arn:aws:iam::111122223333:role/marketplane`")
+        return value
+
+    @field_validator("marketplace_role_external_id")
+    @classmethod
+    def _is_an_external_id(cls, value: str, info: ValidationInfo) -> str:
+        if value and not _EXTERNAL_ID.fullmatch(value):
+            raise ValueError("not an external id: 2 to 1224 letters, digits and any of `+=,.@:/_-`")
+        # A refused ARN has its own sentence.
+        if value and info.data.get("marketplace_role_arn", "refused") == "":
+            raise ValueError("set without MARKETPLACE_ROLE_ARN: no role is asked for it")
         return value
 
     @model_validator(mode="after")

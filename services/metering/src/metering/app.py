@@ -9,6 +9,7 @@ from typing import Any
 import connexion
 
 from chassis import aws
+from chassis.assumed_role import marketplace_client
 from chassis.auth import KeyRing
 from chassis.clock import Clock, clock_for
 from chassis.contract import load_contract, named_schema
@@ -185,7 +186,9 @@ def build_cycle(settings: Settings, clock: Clock, client: Any | None = None) -> 
         client: a boto3 `meteringmarketplace` client; one of the settings' Region when None.
     """
     if client is None:
-        client = aws.client(settings, "meteringmarketplace", region=settings.marketplace_region, attempts=1)
+        client = marketplace_client(
+            settings, "meteringmarketplace", region=settings.marketplace_region, attempts=1
+        )
     books = build_books(settings, _quick(settings))
     planner = Planner(
         books.ledger,

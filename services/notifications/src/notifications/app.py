@@ -7,6 +7,7 @@ from typing import Any
 
 import connexion
 
+from chassis.assumed_role import marketplace_client
 from chassis.auth import KeyRing
 from chassis.aws import client
 from chassis.clock import Clock
@@ -111,8 +112,8 @@ def build_marketplace(settings: Settings) -> Marketplace:
     """AWS Marketplace, where it lives: not in the Region of our tables."""
     region = home_region(settings.aws_region)
     return Marketplace(
-        client(settings, "marketplace-entitlement", region=region),
-        client(settings, "marketplace-agreement", region=region),
+        marketplace_client(settings, "marketplace-entitlement", region=region),
+        marketplace_client(settings, "marketplace-agreement", region=region),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 import connexion
 import httpx
 
+from chassis.assumed_role import marketplace_client
 from chassis.auth import KeyRing
 from chassis.aws import client
 from chassis.clock import Clock, clock_for
@@ -184,13 +185,13 @@ def _refuse_to_start(reason: str) -> NoReturn:
 def _marketplace(settings: Settings) -> Marketplace:
     partition = settings.aws_region.partition("-")[0]
     return Marketplace(
-        client(settings, "meteringmarketplace"),
-        client(
+        marketplace_client(settings, "meteringmarketplace"),
+        marketplace_client(
             settings,
             "marketplace-entitlement",
             region=_ENTITLEMENT_REGIONS.get(partition, _COMMERCIAL_REGION),
         ),
-        client(settings, "marketplace-deployment", region=_COMMERCIAL_REGION),
+        marketplace_client(settings, "marketplace-deployment", region=_COMMERCIAL_REGION),
     )
 
 
