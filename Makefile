@@ -76,6 +76,10 @@ simulator-deep: setup ## Drive the simulator and a model of AWS's billing rules 
 notifications-deep: setup ## Apply made-up lives' news in more than 20,000 orders, other ones each time (SEED=7)
 	@NOTIFICATIONS_DEEP=1 .venv/notifications/bin/python -m pytest services/notifications/tests/test_lives_of_the_simulator.py --quiet -rP -o faulthandler_timeout=0
 
+.PHONY: doctor
+doctor: setup ## Look at all that the services of `make up` need, and say what is amiss and how to mend it
+	@$(DEV) tools/doctor
+
 .PHONY: settings
 settings: setup ## Write docs/settings.md anew from the settings classes
 	@$(DEV) -m tools.settings_page

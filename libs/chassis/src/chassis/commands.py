@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from chassis import logs, metrics_folder
 from chassis.auth import KeyRing
+from chassis.doctor import Check, examine
 from chassis.settings import ChassisSettings, load, names
 
 S = TypeVar("S", bound=ChassisSettings)
@@ -29,6 +30,7 @@ def main(
     create_local: Callable[[S], None],
     worker: Callable[[S], None] | None = None,
     once: Mapping[str, Once[S]] | None = None,
+    checks: Callable[[S], list[Check]] | None = None,
     arguments: list[str] | None = None,
 ) -> None:
     """Run one role of a service.
@@ -41,6 +43,7 @@ def main(
         create_local: creates its tables and queues.
         worker: runs its worker until stopped; None where it has none.
         once: what it does one round of, by name: `python -m <service> <name> --once`.
+        checks: what `doctor` looks at.
         arguments: the words; the command line's when None.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {service}")
@@ -51,6 +54,8 @@ def main(
     for name in once or {}:
         round_of = roles.add_parser(name, help="take one round and end, for cron")
         round_of.add_argument("--once", action="store_true", required=True, help="one round")
+    if checks:
+        roles.add_parser("doctor", help="look at what the service needs, and say what is amiss")
     roles.add_parser("create-local", help="create tables and queues on a local engine")
     add_key = roles.add_parser("add-key", help="make an API key and print it once")
     add_key.add_argument("--name", required=True, help="who will use it")
@@ -63,14 +68,16 @@ def main(
     chosen = parser.parse_args(arguments)
     loaded = load(settings)
     # Of these, stdout is what was asked for and nothing else, so that a script can take it from there.
-    about_keys = chosen.role.endswith(("-key", "-keys"))
-    logs.configure(f"{service}-{chosen.role}", loaded.log_level, sys.stderr if about_keys else None)
+    for_people = chosen.role == "doctor" or chosen.role.endswith(("-key", "-keys"))
+    logs.configure(f"{service}-{chosen.role}", loaded.log_level, sys.stderr if for_people else None)
     if chosen.role == "web":
         _serve(web, loaded)
     elif chosen.role == "worker" and worker:
         worker(loaded)
     elif once and chosen.role in once:
         sys.exit(take_one_round(once[chosen.role], loaded))
+    elif chosen.role == "doctor" and checks:
+        sys.exit(examine_all(checks(loaded)))
     elif chosen.role == "create-local":
         if loaded.environment == "production":
             sys.exit(
@@ -121,6 +128,16 @@ def server_command(web: str, settings: ChassisSettings) -> list[str]:
     # Else uvicorn takes a loopback peer's X-Forwarded-For for the address, also where no proxy of ours wrote
     # it. PROXY_HOPS alone decides (chassis.senders).
     return [*command, "--forwarded-allow-ips", ""]
+
+
+def examine_all(checks: list[Check]) -> int:
+    """The exit code: 0 where nothing is amiss, else 1; and a line for each check."""
+    ill = 0
+    for finding in examine(checks):
+        print(finding, flush=True)
+        ill += finding.mend is not None
+    print(f"\n{len(checks)} looked at, {ill} to mend.")
+    return 1 if ill else 0
 
 
 def take_one_round(act: Once[S], settings: S) -> int:

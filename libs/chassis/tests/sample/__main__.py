@@ -7,7 +7,7 @@ import threading
 from chassis.commands import Stop, main
 from chassis.settings import ChassisSettings
 from chassis.worker import every, run_worker
-from sample.app import create_local, key_ring
+from sample.app import checks, create_local, key_ring
 
 
 def die(_stop: threading.Event) -> None:
@@ -41,4 +41,5 @@ main(
     create_local=create_local,
     worker=run,
     once={"round": take_a_round},
+    checks=checks,
 )

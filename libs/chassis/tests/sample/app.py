@@ -7,6 +7,8 @@ import connexion
 import flask
 
 from chassis.auth import ApiKey, Caller, KeyRing
+from chassis.checks import clock_check, table_checks
+from chassis.doctor import Check
 from chassis.problem_pages import Asked
 from chassis.problems import Problem
 from chassis.settings import ChassisSettings
@@ -29,6 +31,11 @@ def key_ring(settings: ChassisSettings) -> KeyRing:
 def create_local(settings: ChassisSettings) -> None:
     bind([SampleKey], settings)
     create_tables([SampleKey])
+
+
+def checks(settings: ChassisSettings) -> list[Check]:
+    bind([SampleKey], settings)
+    return [clock_check(settings), *table_checks([SampleKey], settings)]
 
 
 def build(

@@ -1,7 +1,7 @@
-"""`python -m metering web | worker | submit | create-local | add-key | list-keys | disable-key`."""
+"""`python -m metering web | worker | submit | doctor | create-local | add-key | list-keys | disable-key`."""
 
 from chassis.commands import main
-from metering.app import create_local, key_ring, submit, work
+from metering.app import checks, create_local, key_ring, submit, work
 from metering.settings import Settings
 
 if __name__ == "__main__":
@@ -13,4 +13,5 @@ if __name__ == "__main__":
         create_local=create_local,
         worker=work,
         once={"submit": submit},
+        checks=checks,
     )

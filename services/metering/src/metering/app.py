@@ -11,9 +11,11 @@ import connexion
 from chassis import aws
 from chassis.assumed_role import marketplace_client
 from chassis.auth import KeyRing
+from chassis.checks import clock_check, queue_checks, table_checks
 from chassis.clock import Clock, clock_for
 from chassis.contract import load_contract, named_schema
 from chassis.dead_letters import dead_letters_loop
+from chassis.doctor import Check
 from chassis.queues import Queue, create_queue_with_dlq
 from chassis.quick_calls import QuickCalls, quick_calls
 from chassis.readiness import Readiness
@@ -260,6 +262,23 @@ def submit(settings: Settings, stop: Stop = never) -> list[str]:
     cycle = build_cycle(settings, clock)
     RequestedRuns(RunStore(), cycle, clock).take_all(stop)
     return cycle.run(stop)
+
+
+def checks(settings: Settings) -> list[Check]:
+    """What `doctor` looks at."""
+    models = [*tables.OWN, *tables.READ]
+    bind(models, settings)
+    catalogue = read_catalogue(settings.products_file)
+    marketplace = Marketplace(
+        marketplace_client(settings, "meteringmarketplace", region=settings.marketplace_region, attempts=1)
+    )
+    return [
+        clock_check(settings),
+        Check("catalogue", lambda: f"{len(catalogue.products)} products"),
+        *table_checks(models, settings),
+        *queue_checks(settings, read=[settings.metering_signals_queue, settings.usage_events_queue]),
+        marketplace.check(),
+    ]
 
 
 def key_ring(settings: Settings) -> KeyRing:

@@ -6,6 +6,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chassis.checks import call_check
+from chassis.doctor import Check
 from metering.allocations import allocations
 from metering.hours import hour_of
 from metering.outcomes import Failure
@@ -40,6 +42,12 @@ class Marketplace:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+
+    def check(self) -> Check:
+        """Whether AWS answers us: it is told of no record at all."""
+        return call_check(
+            "BatchMeterUsage of AWS Marketplace", lambda: self._client.batch_meter_usage(UsageRecords=[])
+        )
 
     def batch_meter_usage(self, records: list[MeteringRecord]) -> tuple[dict[str, Answer], set[str]]:
         """Send up to 25 records of one product.

@@ -1,10 +1,10 @@
-"""`python -m notifications web|worker|create-local|add-key|list-keys|disable-key`"""
+"""`python -m notifications web|worker|doctor|create-local|add-key|list-keys|disable-key`"""
 
 from chassis.aws import client
 from chassis.clock import clock_for
 from chassis.commands import main
 from chassis.worker import run_worker
-from notifications.app import SERVICE, build_marketplace, build_worker, create_local, key_ring
+from notifications.app import SERVICE, build_marketplace, build_worker, checks, create_local, key_ring
 from notifications.settings import Settings
 
 
@@ -23,4 +23,5 @@ if __name__ == "__main__":
         keys=key_ring,
         create_local=create_local,
         worker=work,
+        checks=checks,
     )

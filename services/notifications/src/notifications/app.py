@@ -10,8 +10,10 @@ import connexion
 from chassis.assumed_role import marketplace_client
 from chassis.auth import KeyRing
 from chassis.aws import client
+from chassis.checks import clock_check, queue_checks, table_checks
 from chassis.clock import Clock
 from chassis.dead_letters import dead_letters_loop
+from chassis.doctor import Check
 from chassis.queues import Queue, consume, create_queue_with_dlq
 from chassis.quick_calls import quick_calls
 from chassis.rates import RateLimit
@@ -191,6 +193,23 @@ def create_local(settings: Settings, sqs: Any | None = None) -> None:
     bind(TABLES, settings)
     create_tables(TABLES)
     create_queue_with_dlq(sqs or client(settings, "sqs"), settings.notifications_queue)
+
+
+def checks(settings: Settings) -> list[Check]:
+    """What `doctor` looks at."""
+    models = [*TABLES, *READ]
+    bind(models, settings)
+    catalogue = _catalogue(settings)
+    return [
+        clock_check(settings),
+        Check("catalogue", lambda: f"{len(catalogue.product_codes)} products"),
+        *table_checks(models, settings),
+        *queue_checks(settings, read=[settings.notifications_queue], sent_to=settings.signal_queue_names),
+        *build_marketplace(settings).checks(
+            filter(catalogue.sells_entitlements, sorted(catalogue.product_codes)),
+            settings.describe_agreements,
+        ),
+    ]
 
 
 def key_ring(settings: Settings) -> KeyRing:

@@ -1,7 +1,7 @@
 """AWS Marketplace as notifications asks it: GetEntitlements, DescribeAgreement and SearchAgreements. The only
 file that speaks to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,8 @@ from botocore.parsers import ResponseParserError
 from prometheus_client import Counter
 
 from chassis.aws import error_code, is_outage
+from chassis.checks import call_check
+from chassis.doctor import Check, Ill
 from notifications.news import Generation
 from notifications.purchase import Agreement, Entitlement, ValueType
 from notifications.reconciliations import ListedAgreement
@@ -101,6 +103,34 @@ class Marketplace:
         self._entitlements = entitlements
         self._agreements = agreements
         self._told: set[str] = set()
+
+    def checks(self, contracts: Iterable[str], agreements: bool) -> list[Check]:
+        """Whether AWS answers us: it is asked for what contracts entitle to, and for an agreement that never
+        was.
+
+        Args:
+            contracts: the product codes of which AWS knows entitlements.
+            agreements: whether agreements are asked for at all.
+        """
+        not_ours = Ill(
+            "AWS knows no product of this code in this account.",
+            "Write the product code into the catalogue (not the `prod-` id), and call as the account that "
+            "published the product.",
+        )
+        found = [
+            call_check(
+                f"GetEntitlements of AWS Marketplace, {code}",
+                lambda code=code: self._entitlements.get_entitlements(ProductCode=code, MaxResults=1),  # type: ignore[misc]
+                {"InvalidParameterException": not_ours},
+            )
+            for code in contracts
+        ]
+        if agreements:
+            asking = "DescribeAgreement of AWS Marketplace"
+            found.append(
+                call_check(asking, lambda: self._agreements.describe_agreement(agreementId="agmt-none"))
+            )
+        return found
 
     def entitlements(self, subscription: Subscription) -> list[Entitlement]:
         """What a buyer is entitled to now, of all pages. Empty where AWS says none.

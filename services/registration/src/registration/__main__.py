@@ -1,7 +1,7 @@
-"""`python -m registration web | worker | create-local | add-key | list-keys | disable-key`."""
+"""`python -m registration web | worker | doctor | create-local | add-key | list-keys | disable-key`."""
 
 from chassis.commands import main
-from registration.app import create_local, key_ring, work
+from registration.app import checks, create_local, key_ring, work
 from registration.settings import Settings
 
 if __name__ == "__main__":
@@ -12,4 +12,5 @@ if __name__ == "__main__":
         keys=key_ring,
         create_local=create_local,
         worker=work,
+        checks=checks,
     )

@@ -9,8 +9,10 @@ import httpx
 from chassis.assumed_role import marketplace_client
 from chassis.auth import KeyRing
 from chassis.aws import client
+from chassis.checks import clock_check, queue_checks, table_checks
 from chassis.clock import Clock, clock_for
 from chassis.dead_letters import dead_letters_loop
+from chassis.doctor import Check
 from chassis.queues import Queue, create_queue_with_dlq
 from chassis.quick_calls import quick_calls
 from chassis.rates import RateLimit
@@ -154,6 +156,21 @@ def create_local(settings: Settings) -> None:
     bind(OWN_MODELS, settings)
     create_tables(OWN_MODELS)
     create_queue_with_dlq(client(settings, "sqs"), settings.registration_signals_queue)
+
+
+def checks(settings: Settings) -> list[Check]:
+    """What `doctor` looks at."""
+    bind(ALL_MODELS, settings)
+    catalogue = _catalogue(settings)
+    return [
+        clock_check(settings),
+        Check("catalogue", lambda: f"{len(catalogue.products)} products"),
+        *table_checks(ALL_MODELS, settings),
+        *queue_checks(settings, read=[settings.registration_signals_queue]),
+        *_marketplace(settings).checks(
+            code for code, product in catalogue.products.items() if product.pricing_model != "subscription"
+        ),
+    ]
 
 
 def key_ring(settings: Settings) -> KeyRing:

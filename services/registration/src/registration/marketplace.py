@@ -1,12 +1,14 @@
 """Asks AWS Marketplace. The only file that speaks to it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import botocore.exceptions
 import botocore.parsers
 
+from chassis.checks import call_check
+from chassis.doctor import Check, Ill
 from registration import entitlements
 from registration.arriving import EntitlementsNotRead
 from registration.entitlements import Entitlement
@@ -50,6 +52,25 @@ class Marketplace:
         self._metering = metering_client
         self._entitlement = entitlement_client
         self._deployment = deployment_client
+
+    def checks(self, contracts: Iterable[str]) -> list[Check]:
+        """Whether AWS answers us: it is asked for a token that never was, and for what contracts grant.
+
+        Args:
+            contracts: the product codes of which AWS knows entitlements.
+        """
+        resolving = "ResolveCustomer of AWS Marketplace"
+        return [
+            call_check(resolving, lambda: self._metering.resolve_customer(RegistrationToken="none")),
+            *(
+                call_check(
+                    f"GetEntitlements of AWS Marketplace, {code}",
+                    lambda code=code: self._entitlement.get_entitlements(ProductCode=code, MaxResults=1),  # type: ignore[misc]
+                    {"InvalidParameterException": _not_our_product()},
+                )
+                for code in contracts
+            ),
+        ]
 
     def resolve_customer(self, registration_token: str) -> dict[str, Any]:
         """What AWS says the token stands for. Until it expires it resolves to the same, so repeats are safe.
@@ -129,6 +150,14 @@ class Marketplace:
         if not answer.get("deploymentParameterId"):
             # botocore reads a garbled 200 as an answer without members.
             raise ParameterNotPut("no deploymentParameterId in the answer")
+
+
+def _not_our_product() -> Ill:
+    return Ill(
+        "AWS knows no product of this code in this account.",
+        "Write the product code into the catalogue (not the `prod-` id), and call as the account that "
+        "published the product.",
+    )
 
 
 def _code(error: botocore.exceptions.ClientError) -> str:
