@@ -67,7 +67,9 @@ PATIENCE_SECONDS = 90.0  # for one condition on a machine that is busy with othe
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.03, 0.25
 # After this much of AWS's time the news of a purchase has come due, of either generation.
 UNTIL_ACTIVE = timedelta(seconds=75)
-# And after this much that of a cancellation, but for the end of the last hour.
+# After this much that an agreement has ended and why, and of its licence nothing yet.
+UNTIL_ENDED = timedelta(seconds=5)
+# And after this much the news of a cancellation, but for the end of the last hour.
 UNTIL_ENDING = timedelta(seconds=40)
 GRACE = timedelta(minutes=6)  # a little more than SEAL_GRACE_SECONDS
 # After so much of it what failed a few times is tried again.
