@@ -1,4 +1,4 @@
-"""`python -m <service> doctor` finds nothing amiss in a house where all is well, and asks of all that it needs."""
+"""`python -m <service> doctor` finds nothing amiss where all is well, and asks of all that it needs."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ def registered(house: House, land: Land, buyer: Buyer, **fields: str) -> str:
 def carried_on(house: House, action: str, old: Buyer) -> Buyer:
     """Renews or replaces; answers the new one, once it is known why the old one ends.
 
-    AWS tells it half a minute before it tells that the licence has gone. Where news of the one overtakes that of
-    the other, access is denied between them: of a licence that has gone we only know that it has.
+    AWS tells it half a minute before it tells that the licence has gone. Where news of the one overtakes that
+    of the other, access is denied between them: of a licence that has gone we only know that it has.
     """
     new = house.succeed(action, old)
     house.advance(UNTIL_ENDED)

@@ -65,8 +65,8 @@ class Subscription:
     @property
     def access(self) -> Access:
         """An agreement that was renewed or replaced keeps its access through its last hour, so that the buyer
-        notices nothing while the new licence takes over. Where License Deprovisioned overtakes the news of the
-        end, nobody knows yet that it was: denied, until that news is here."""
+        notices nothing while the new licence takes over. Where License Deprovisioned overtakes the news of
+        the end, nobody knows yet that it was: denied, until that news is here."""
         carried_on = self.status == Status.ENDING and self.end_reason in CARRIED_ON
         return Access.GRANTED if self.status == Status.ACTIVE or carried_on else Access.DENIED
 
