@@ -29,7 +29,9 @@ AWS's own variables hold as everywhere: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_
 `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_SNS`,
 `AWS_ENDPOINT_URL_MARKETPLACE_METERING`, `AWS_ENDPOINT_URL_MARKETPLACE_ENTITLEMENT_SERVICE`, which point a
 process at a local engine or at the simulator. `PROMETHEUS_MULTIPROC_DIR` is the folder in which several
-server processes of one role add up their metrics; one is made when it is unset.
+server processes of one role add up their metrics; one is made when it is unset. Where traces are on
+(`OTEL_EXPORTER_OTLP_ENDPOINT`), OpenTelemetry's further variables hold:
+[which](../observability/README.md#traces).
 """
 
 

@@ -42,6 +42,7 @@ class LoopbackServer:
     url: str
     answer: tuple[int, bytes] = (200, b"")
     asked: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def serve() -> Iterator[Callable[[], LoopbackServer]]:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 found.asked.append(self.path)
+                found.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
                 status, body = found.answer
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))

@@ -78,7 +78,7 @@ class Counter:
     def __init__(self, runs: int, stop: threading.Event) -> None:
         self.left, self._stop = runs, stop
 
-    def run(self, _: object) -> None:
+    def run(self, *_: object) -> None:
         self.left -= 1
         if self.left <= 0:
             self._stop.set()
@@ -116,7 +116,7 @@ def test_an_ending_subscription_is_sealed_by_the_cycle_that_its_signal_woke(hous
     stop = threading.Event()
 
     class Once:
-        def run(self, _: object) -> None:
+        def run(self, *_: object) -> None:
             house.run()
             stop.set()
 

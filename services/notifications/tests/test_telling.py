@@ -178,7 +178,7 @@ def test_what_fails_is_tried_again_later_and_later(
 ) -> None:
     tries: list[float] = []
 
-    def fails(_signals: Any) -> set[int]:
+    def fails(_signals: Any, _traceparents: Any) -> set[int]:
         tries.append(parts.seconds)
         return set()  # SQS took none of them
 
@@ -198,7 +198,7 @@ def test_a_queue_in_an_outage_is_tried_once_in_a_round(
 
     tries: list[int] = []
 
-    def away(signals: list[Any]) -> set[int]:
+    def away(signals: list[Any], _traceparents: Any) -> set[int]:
         tries.append(len(signals))
         raise EndpointConnectionError(endpoint_url="http://127.0.0.1:9")
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from chassis import logs, metrics_folder
+from chassis import logs, metrics_folder, tracing
 from chassis.auth import KeyRing
 from chassis.doctor import Check, examine
 from chassis.settings import ChassisSettings, load, names
@@ -73,9 +73,12 @@ def main(
     if chosen.role == "web":
         _serve(web, loaded)
     elif chosen.role == "worker" and worker:
-        worker(loaded)
+        with tracing.switched_on(f"{service}-worker", loaded):
+            worker(loaded)
     elif once and chosen.role in once:
-        sys.exit(take_one_round(once[chosen.role], loaded))
+        with tracing.switched_on(f"{service}-{chosen.role}", loaded):
+            code = take_one_round(once[chosen.role], loaded)
+        sys.exit(code)
     elif chosen.role == "doctor" and checks:
         sys.exit(examine_all(checks(loaded)))
     elif chosen.role == "create-local":

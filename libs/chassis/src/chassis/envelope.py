@@ -11,7 +11,7 @@ from connexion.lifecycle import ConnexionResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import metrics
+from chassis import metrics, tracing
 from chassis.bodies import replayed
 from chassis.problems import NotFound, Problem
 
@@ -63,6 +63,14 @@ class RequestEnvelope:
         scope["headers"] = [_with_plain_media_type(*header) for header in scope["headers"]]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        with tracing.of_request(method, scope["path"], scope["headers"]) as span:
+            await self._pass(scope, receive, send, request_id, method, span)
+
+    async def _pass(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, method: str, span: tracing.Span
+    ) -> None:
+        """Let the request through, and say and count what became of it."""
         started = time.perf_counter()
         status = 500
 
@@ -98,7 +106,7 @@ class RequestEnvelope:
         finally:
             seconds = time.perf_counter() - started
             operation = _operation(scope)
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            span.answered(status, operation)
             metrics.REQUESTS.labels(self._service, operation, method, str(status)).inc()
             metrics.REQUEST_SECONDS.labels(self._service, operation).observe(seconds)
             # The operation, not the path: paths hold ids, and a stranger's path may hold a token.

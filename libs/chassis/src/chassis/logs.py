@@ -11,6 +11,8 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from chassis import tracing
+
 # A field by one of these names is a mistake of ours; what it holds must not reach a disk.
 SECRET_FIELDS = frozenset(
     {
@@ -82,6 +84,13 @@ def _harmless(value: Any, depth: int = 1) -> Any:
     return "…"
 
 
+def name_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add `trace_id`, where something is being traced."""
+    if (trace_id := tracing.trace_id()) is not None:
+        event["trace_id"] = trace_id
+    return event
+
+
 def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send everything that this process logs, its libraries included, to stdout as one JSON object a line.
 
@@ -97,6 +106,7 @@ def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -
 
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        name_trace,
         structlog.stdlib.add_log_level,
         name_service,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -13,7 +13,7 @@ import structlog
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.models import Model
 
-from chassis import metrics
+from chassis import metrics, tracing
 from chassis.aws import is_outage
 from chassis.queues import Queue
 
@@ -26,11 +26,18 @@ class OutboxItem(Model):
     outbox_id = UnicodeAttribute(hash_key=True)
     queue = UnicodeAttribute()
     body = UnicodeAttribute()
+    # What is being traced as it is written; whoever sends it goes on with that.
+    traceparent = UnicodeAttribute(null=True)
 
     @classmethod
     def of(cls, queue: str, body: dict[str, Any]) -> "OutboxItem":
         """An unsaved item: `body` for the queue named `queue`."""
-        return cls(outbox_id=uuid.uuid4().hex, queue=queue, body=orjson.dumps(body).decode())
+        return cls(
+            outbox_id=uuid.uuid4().hex,
+            queue=queue,
+            body=orjson.dumps(body).decode(),
+            traceparent=tracing.traceparent(),
+        )
 
 
 def relay_once(model: type[OutboxItem], queue_by_name: Callable[[str], Queue]) -> int:
@@ -54,7 +61,7 @@ def relay_once(model: type[OutboxItem], queue_by_name: Callable[[str], Queue]) -
         if item.queue in away:
             continue
         try:
-            queue_by_name(item.queue).send(orjson.loads(item.body))
+            queue_by_name(item.queue).send(orjson.loads(item.body), item.traceparent)
             item.delete()
         except Exception as error:
             log.warning("An outbox item could not be sent; it stays.", queue=item.queue, error=repr(error))

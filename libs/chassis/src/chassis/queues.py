@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import structlog
 
-from chassis import metrics
-from chassis.aws import LONG_POLL_SECONDS
+from chassis import metrics, tracing
+from chassis.aws import LONG_POLL_SECONDS, error_code
 
 log = structlog.get_logger()
 
@@ -35,6 +35,16 @@ class Message:
     receive_count: int = 1
     sent_at: datetime | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+
+    def text_of(self, attribute: str) -> str | None:
+        """A text attribute; None where there is none, or an empty one."""
+        value = self.attributes.get(attribute, {}).get("StringValue")
+        return value if isinstance(value, str) and value else None
+
+    @property
+    def traceparent(self) -> str | None:
+        """What its sender was tracing."""
+        return self.text_of(tracing.TRACEPARENT)
 
 
 class Unreadable(Exception):
@@ -64,11 +74,18 @@ class Queue:
         """Raise while the queue cannot be reached."""
         self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
 
-    def send(self, body: dict[str, Any]) -> str:
-        """Send a JSON message; returns SQS's message id once SQS has it."""
-        return str(
-            self._client.send_message(QueueUrl=self.url, MessageBody=orjson.dumps(body).decode())["MessageId"]
-        )
+    def send(self, body: dict[str, Any], traceparent: tracing.Parent = tracing.PRESENT) -> str:
+        """Send a JSON message; returns SQS's message id once SQS has it.
+
+        Args:
+            body: it.
+            traceparent: what it is sent for, where that is not what is being done.
+        """
+        with tracing.of_sending(self.name, traceparent) as span:
+            sent = self._client.send_message(
+                QueueUrl=self.url, MessageBody=orjson.dumps(body).decode(), **traced(span)
+            )
+        return str(sent["MessageId"])
 
     def receive(
         self, most: int = BATCH, wait_seconds: int = LONG_POLL_SECONDS, hold_seconds: int | None = None
@@ -144,6 +161,14 @@ class Queue:
         )
 
 
+def traced(span: tracing.Span) -> dict[str, Any]:
+    """What a message that is sent in this span has beside its body."""
+    if span.traceparent is None:
+        return {}
+    attribute = {"DataType": "String", "StringValue": span.traceparent}
+    return {"MessageAttributes": {tracing.TRACEPARENT: attribute}}
+
+
 def _message(raw: dict[str, Any]) -> Message:
     system = raw.get("Attributes", {})
     sent = system.get("SentTimestamp")
@@ -184,16 +209,21 @@ def handle_batch(
     for message in messages:
         if message.receipt in receipts:
             continue
-        with structlog.contextvars.bound_contextvars(message_id=message.id):
+        with (
+            structlog.contextvars.bound_contextvars(message_id=message.id),
+            tracing.of_message(queue.name, message.id, message.receive_count, message.traceparent) as span,
+        ):
             try:
                 handle(message)
                 done.append(message)
                 metrics.MESSAGES.labels(queue.name, "handled").inc()
             except Unreadable as error:
+                span.failed(type(error).__name__)
                 log.error("A message cannot be read; it goes to the dead-letter queue.", reason=str(error))
                 if _done(queue.bury, message, str(error)):
                     metrics.MESSAGES.labels(queue.name, "buried").inc()
-            except Exception:
+            except Exception as error:
+                span.failed(error_code(error))
                 log.exception("A message failed; it will come back.", receive_count=message.receive_count)
                 metrics.MESSAGES.labels(queue.name, "failed").inc()
                 failed += 1
@@ -204,7 +234,8 @@ def handle_batch(
 
 def _together(queue: Queue, messages: list[Message], together: Together) -> list[Message]:
     try:
-        done = list(together(messages))
+        with tracing.of_messages(queue.name, [message.traceparent for message in messages]):
+            done = list(together(messages))
     except Exception as error:
         log.warning("Messages could not be handled together; each goes by itself.", error=repr(error))
         return []

@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -104,6 +105,11 @@ class ChassisSettings(BaseSettings):
         description="The origins of browser applications that may ask below `/v1`, with bearer tokens; "
         "comma-separated, such as `https://portal.seller.example`. In production https, or this machine.",
     )
+    otel_exporter_otlp_endpoint: str = Field(
+        default="",
+        description="The OpenTelemetry collector that traces go to, by OTLP over HTTP, such as "
+        "`http://127.0.0.1:4318`. Empty: nothing is traced.",
+    )
 
     @field_validator("browser_origins")
     @classmethod
@@ -128,6 +134,20 @@ class ChassisSettings(BaseSettings):
         # A refused ARN has its own sentence.
         if value and info.data.get("marketplace_role_arn", "refused") == "":
             raise ValueError("set without MARKETPLACE_ROLE_ARN: no role is asked for it")
+        return value
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _names_a_collector(cls, value: str) -> str:
+        wrong = "not the address of a collector: write it as `http://127.0.0.1:4318`, without user or query"
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            raise ValueError(wrong) from None
+        is_whole = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+        if value and (not is_whole or parts.query or parts.fragment):
+            raise ValueError(wrong)
         return value
 
     @model_validator(mode="after")

@@ -12,11 +12,16 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from chassis import tracing
 from chassis.auth import BearerTokens, Caller
 from chassis.clock import FrozenClock
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
 
 TOKENS_ISSUER = "https://id.seller.example"
 """Of `token_of`'s."""
@@ -92,6 +97,49 @@ def aws_env(engine_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def frozen_clock() -> FrozenClock:
     """A clock at 22 November 2026, 10:00 UTC, that moves only when told."""
     return FrozenClock(datetime(2026, 11, 22, 10, 0, tzinfo=UTC))
+
+
+class Traced:
+    """The spans that have ended, in the order of their ends."""
+
+    def __init__(self) -> None:
+        # Here and not above: where nothing is traced, nothing of it is imported.
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+        from chassis.open_telemetry import Tracer
+
+        self._exporter = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+        self.tracer = Tracer(provider)
+
+    @property
+    def all(self) -> "list[ReadableSpan]":
+        return list(self._exporter.get_finished_spans())
+
+    def named(self, name: str) -> "ReadableSpan":
+        """The one span of this name."""
+        (found,) = [span for span in self.all if span.name == name]
+        return found
+
+
+def ids(span: "ReadableSpan") -> tuple[str, str, str | None]:
+    """Of a span: its trace's, its own, and its parent's."""
+    parent = f"{span.parent.span_id:016x}" if span.parent else None
+    own = span.get_span_context()
+    assert own is not None
+    return f"{own.trace_id:032x}", f"{own.span_id:016x}", parent
+
+
+@pytest.fixture
+def traced() -> Iterator[Traced]:
+    """Traces, and gives the spans."""
+    found = Traced()
+    tracing.use(found.tracer)
+    yield found
+    tracing.use(None)
 
 
 @pytest.fixture

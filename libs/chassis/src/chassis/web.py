@@ -1,6 +1,7 @@
 """Builds a service's web application from its contract: the contract is router and referee."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from connexion.middleware import MiddlewarePosition
 from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolver
 from pynamodb.exceptions import PynamoDBException
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from chassis import tracing
 from chassis.async_operations import AsyncOperations, coroutines
 from chassis.auth import PRESENT, BearerTokens, Caller, KeyRing, security_map
 from chassis.aws import is_outage
@@ -132,6 +135,7 @@ def build_web_app(
         swagger_ui_options=SwaggerUIOptions(swagger_ui_path="/docs"),
         # Flask would serve `/static` by itself: a route that no contract names.
         server_args={"static_folder": None},
+        lifespan=_serving,
     )
     # FlaskApp gives Flask ten threads and no setting (spec-first/connexion issue 1979): handlers that wait
     # for AWS would starve the rest.
@@ -175,6 +179,14 @@ def build_web_app(
     )
     app.add_api(document, name=service)
     return app
+
+
+@asynccontextmanager
+async def _serving(_app: Any) -> AsyncIterator[None]:
+    """While the server takes requests. Not `atexit`: uvicorn ends its process by the signal that stopped
+    it."""
+    yield
+    await run_in_threadpool(tracing.stop)
 
 
 class _Resolver(Resolver):  # type: ignore[misc]

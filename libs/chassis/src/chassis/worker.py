@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from chassis import metrics
+from chassis import metrics, tracing
 from chassis.aws import LONG_POLL_SECONDS
 from chassis.readiness import Readiness, ask_parts
 from chassis.settings import ChassisSettings
@@ -25,11 +25,13 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 def every(seconds: float, step: Callable[[], Any]) -> Loop:
     """A loop that takes `step`, pauses so many real seconds, and takes it again."""
+    name = getattr(step, "__name__", "step")
 
     def loop(stop: threading.Event) -> None:
         while not stop.is_set():
-            step()
-            metrics.LOOP_LAST_SUCCESS.labels(getattr(step, "__name__", "step")).set(time.time())
+            with tracing.of_round(name):
+                step()
+            metrics.LOOP_LAST_SUCCESS.labels(name).set(time.time())
             stop.wait(seconds)
 
     return loop

@@ -15,11 +15,17 @@ def die(_stop: threading.Event) -> None:
     raise SystemExit
 
 
+def fail() -> None:
+    raise RuntimeError("a mistake of ours, by ada@example.com")
+
+
 def run(settings: ChassisSettings) -> None:
     loops = {"steady": every(0.01, lambda: None)}
     # A name that only the tests give: which loops run is no setting of a service.
     if settings.table_prefix == "dying-":
         loops["dying"] = die
+    if settings.table_prefix == "failing-":
+        loops["failing"] = every(0.01, fail)
     run_worker("sample-worker", settings, loops, {"shelf": lambda: None})
 
 

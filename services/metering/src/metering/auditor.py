@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from chassis import tracing
 from chassis.clock import Clock
 from chassis.worker import Loop
 from metering import measures
@@ -134,7 +135,8 @@ def audit_loop(auditor: Auditor, clock: Clock, every: timedelta) -> dict[str, Lo
             now = clock.now()
             if due is None or not timedelta() < due - now <= every:  # later, or a clock set back
                 due = now + every
-                auditor.audit()
+                with tracing.of_round("audit"):
+                    auditor.audit()
             stop.wait(LOOK_AT_THE_CLOCK_SECONDS)
 
     return {"audit": run}

@@ -12,11 +12,12 @@ Any number of workers may run it at the same time, and any of them may be killed
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 import structlog
 
+from chassis import tracing
 from chassis.clock import Clock
 from metering import measures
 from metering.each import Stop, never, try_each
@@ -81,11 +82,12 @@ class MeteringCycle:
         self._clock = clock
         self._note = note
 
-    def run(self, stop: Stop = never) -> list[str]:
+    def run(self, stop: Stop = never, woken_by: Iterable[str] = ()) -> list[str]:
         """Take the three steps. A failure of one hour, subscription or call does not hold up the others.
 
         Args:
             stop: see there; what is in hand is finished.
+            woken_by: see `chassis.tracing.of_round`.
 
         Returns:
             what is left to the next cycle although nothing failed, in sentences: AWS asked us to wait, or
@@ -94,9 +96,10 @@ class MeteringCycle:
         Raises:
             ExceptionGroup: the failures, after everything was tried.
         """
-        done = self.go_round(stop)
-        if done.failures:
-            raise ExceptionGroup("The metering cycle could not do everything.", done.failures)
+        with tracing.of_round("cycle", woken_by):
+            done = self.go_round(stop)
+            if done.failures:
+                raise ExceptionGroup("The metering cycle could not do everything.", done.failures)
         if not stop():
             measures.LAST_CYCLE.set(time.time())
         return done.left

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chassis import tracing
 from chassis.checks import call_check
 from chassis.doctor import Check
 from metering.allocations import allocations
@@ -64,7 +65,8 @@ class Marketplace:
             # Never beside a licence: the same usage under both identities is billed twice.
             request["ProductCode"] = records[0].identity.product_code
         try:
-            answer = self._client.batch_meter_usage(**request)
+            with tracing.of_call("BatchMeterUsage", records=len(records)):
+                answer = self._client.batch_meter_usage(**request)
         except ClientError as error:
             described = error.response.get("Error", {})
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")

@@ -1,16 +1,21 @@
 """The worker's door: signals come in from the queue; the cycle, and the fold alone, run on a beat each."""
 
 import threading
+from collections import deque
 
 import orjson
 import structlog
 
+from chassis import tracing
 from chassis.queues import Message, Queue, Unreadable, consume
 from chassis.worker import Loop
 from metering.cycle import MeteringCycle
 from metering.run_now import RequestedRuns
 
 log = structlog.get_logger()
+
+MOST_LINKS = 32
+"""Of a cycle's span to signals that woke it; of more, those that came last."""
 
 
 def loops(
@@ -28,19 +33,23 @@ def loops(
         pause_seconds: the beat, in real seconds.
     """
     wake = threading.Event()
+    woken_by: deque[str] = deque(maxlen=MOST_LINKS)
 
     def on_signal(message: Message) -> None:
         signal = read_signal(message.body)
         log.info(
             "A subscription has changed.", signal=signal["type"], subscription_id=signal["subscription_id"]
         )
+        if (traceparent := tracing.traceparent()) is not None:
+            woken_by.append(traceparent)
         wake.set()
 
     def run_cycles(stop: threading.Event) -> None:
         while not stop.is_set():
             wake.clear()
-            requested.take_all(stop.is_set)
-            cycle.run(stop.is_set)
+            with tracing.of_round("requested runs"):
+                requested.take_all(stop.is_set)
+            cycle.run(stop.is_set, [woken_by.popleft() for _ in range(len(woken_by))])
             _wait(wake, stop, pause_seconds)
 
     return {"signals": lambda stop: consume(signals, on_signal, stop), "cycle": run_cycles}
@@ -60,7 +69,8 @@ def fold_loop(cycle: MeteringCycle, pause_seconds: float) -> dict[str, Loop]:
 
     def run(stop: threading.Event) -> None:
         while not stop.is_set():
-            cycle.fold_open_hours(stop.is_set)
+            with tracing.of_round("fold"):
+                cycle.fold_open_hours(stop.is_set)
             stop.wait(pause_seconds)
 
     return {"fold": run}

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 from botocore.parsers import ResponseParserError
 from prometheus_client import Counter
 
+from chassis import tracing
 from chassis.aws import error_code, is_outage
 from chassis.checks import call_check
 from chassis.doctor import Check, Ill
@@ -158,7 +159,8 @@ class Marketplace:
         """
         operation = "DescribeAgreement"
         try:
-            answer = self._agreements.describe_agreement(agreementId=agreement_id)
+            with tracing.of_call(operation):
+                answer = self._agreements.describe_agreement(agreementId=agreement_id)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             code = error_code(error)
             if code not in _DENIED and code != _NOT_FOUND:
@@ -188,7 +190,10 @@ class Marketplace:
             "maxResults": 50,
         }
         try:
-            answer = self._agreements.search_agreements(**request, **({"nextToken": token} if token else {}))
+            with tracing.of_call(operation):
+                answer = self._agreements.search_agreements(
+                    **request, **({"nextToken": token} if token else {})
+                )
             listed = [_listed(one) for one in answer.get("agreementViewSummaries", [])]
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise _named(operation, error) from error
@@ -208,7 +213,8 @@ class Marketplace:
         )
         request: dict[str, Any] = {"ProductCode": subscription.product_code, "Filter": wanted}
         for _ in range(MOST_PAGES):
-            page = self._entitlements.get_entitlements(**request)
+            with tracing.of_call("GetEntitlements"):
+                page = self._entitlements.get_entitlements(**request)
             yield from page.get("Entitlements", [])
             if not page.get("NextToken"):
                 return

@@ -4,14 +4,17 @@ there, and its dead letters are looked at and sent again."""
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 import orjson
 import structlog
 
-from chassis.queues import BATCH, Message, Queue
+from chassis import tracing
+from chassis.queues import BATCH, Message, Queue, traced
 from notifications.news import Door
 
 log = structlog.get_logger()
@@ -59,17 +62,28 @@ class SignalQueue:
         self._client = client
         self._queue = Queue(client, name)
 
-    def send(self, signals: Sequence[Mapping[str, Any]]) -> set[int]:
-        """Send up to AT_ONCE signals; returns the places of those that SQS has."""
-        answer = self._client.send_message_batch(
-            QueueUrl=self._queue.url,
-            Entries=[
-                {"Id": str(place), "MessageBody": orjson.dumps(signal).decode()}
-                for place, signal in enumerate(signals)
-            ],
-        )
-        for failure in answer.get("Failed", []):
-            log.warning("A signal was not taken; it stays.", queue=self.name, reason=failure.get("Code"))
+    def send(self, signals: Sequence[Mapping[str, Any]], traceparents: Sequence[str | None] = ()) -> set[int]:
+        """Send up to AT_ONCE signals; returns the places of those that SQS has.
+
+        Args:
+            signals: them.
+            traceparents: what each is sent for; with fewer, the others begin traces of their own.
+        """
+        with ExitStack() as stack:
+            spans = [
+                stack.enter_context(tracing.of_sending(self.name, traceparent))
+                for _, traceparent in zip_longest(signals, traceparents)
+            ]
+            answer = self._client.send_message_batch(
+                QueueUrl=self._queue.url,
+                Entries=[
+                    {"Id": str(place), "MessageBody": orjson.dumps(signal).decode(), **traced(span)}
+                    for place, (signal, span) in enumerate(zip(signals, spans, strict=True))
+                ],
+            )
+            for failure in answer.get("Failed", []):
+                spans[int(failure["Id"])].failed(str(failure.get("Code")))
+                log.warning("A signal was not taken; it stays.", queue=self.name, reason=failure.get("Code"))
         return {int(taken["Id"]) for taken in answer.get("Successful", [])}
 
 
@@ -87,7 +101,8 @@ class Inlet:
 
     def put(self, body: str) -> None:
         """When this returns, SQS has it."""
-        self._send(self._queue, body, {"door": Door.HTTPS.value})
+        with tracing.of_sending(self._queue.name) as span:
+            self._send(self._queue, body, {"door": Door.HTTPS.value} | span.headers)
 
     def bury(self, body: bytes, reason: str) -> None:
         """When this returns, the dead-letter queue has it, with the reason."""
@@ -208,22 +223,17 @@ def as_attributes(texts: Mapping[str, str]) -> dict[str, Any]:
     return {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
 
 
-def _attribute(message: Message, name: str) -> str | None:
-    value = message.attributes.get(name, {}).get("StringValue")
-    return value if isinstance(value, str) and value else None
-
-
 def _known_as(message: Message) -> str:
     """The id that it first had; it keeps it however often it is buried and sent again."""
-    return _attribute(message, "original_message_id") or message.id
+    return message.text_of("original_message_id") or message.id
 
 
 def _letter(message: Message) -> DeadLetter:
     return DeadLetter(
         dead_letter_id=message.id,
-        reason=_attribute(message, "reason"),
-        door=Door.HTTPS if _attribute(message, "door") == Door.HTTPS else Door.QUEUE,
-        encoding=_attribute(message, "encoding") or "text",
+        reason=message.text_of("reason"),
+        door=Door.HTTPS if message.text_of("door") == Door.HTTPS else Door.QUEUE,
+        encoding=message.text_of("encoding") or "text",
         body=message.body,
         sent_at=message.sent_at,
     )

@@ -91,6 +91,7 @@ class Delivery:
         next_attempt_at: None unless pending.
         concluded_at: when it was delivered or given up.
         revision: one more with each write; each is conditional on it.
+        traceparent: of what it is sent for, where that is traced.
     """
 
     delivery_id: str
@@ -107,6 +108,7 @@ class Delivery:
     next_attempt_at: datetime | None
     concluded_at: datetime | None = None
     revision: int = 1
+    traceparent: str | None = None
 
     def is_due(self, now: datetime) -> bool:
         return self.next_attempt_at is not None and self.next_attempt_at <= now
@@ -157,7 +159,12 @@ class Delivery:
 
 
 def delivery(
-    event: WebhookEvent, event_home: str, endpoint: Endpoint, now: datetime, replay_id: str | None = None
+    event: WebhookEvent,
+    event_home: str,
+    endpoint: Endpoint,
+    now: datetime,
+    replay_id: str | None = None,
+    traceparent: str | None = None,
 ) -> Delivery:
     """An event's way to an endpoint. Its id is derived: a step that is repeated makes the same one."""
     return Delivery(
@@ -170,4 +177,5 @@ def delivery(
         replay_id=replay_id,
         created_at=now,
         next_attempt_at=now,
+        traceparent=traceparent,
     )

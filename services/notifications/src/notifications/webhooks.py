@@ -8,6 +8,7 @@ from typing import Any, ParamSpec
 import flask
 import structlog
 
+from chassis import tracing
 from chassis.clock import Clock
 from chassis.problems import NotFound, Problem
 from chassis.tables import decode_cursor, encode_cursor
@@ -185,7 +186,7 @@ def send_test_event(endpoint_id: str) -> flask.Response:
     # The event first: a delivery without one would be given up. Killed in between, an event lies there that
     # nobody is told.
     home = webhooks.store.keep_event(event)
-    made = delivery(event, home, endpoint, now)
+    made = delivery(event, home, endpoint, now, traceparent=tracing.traceparent())
     webhooks.store.create_delivery(made)
     return _delivery_answer(made, 202)
 

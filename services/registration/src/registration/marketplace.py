@@ -7,6 +7,7 @@ from typing import Any
 import botocore.exceptions
 import botocore.parsers
 
+from chassis import tracing
 from chassis.checks import call_check
 from chassis.doctor import Check, Ill
 from registration import entitlements
@@ -80,7 +81,8 @@ class Marketplace:
                 token.
         """
         try:
-            answer: dict[str, Any] = self._metering.resolve_customer(RegistrationToken=registration_token)
+            with tracing.of_call("ResolveCustomer"):
+                answer: dict[str, Any] = self._metering.resolve_customer(RegistrationToken=registration_token)
         except botocore.exceptions.ClientError as error:
             raise TokenNotResolved(_refusal(error), _code(error)) from None
         except _NO_ANSWER as error:
@@ -112,7 +114,8 @@ class Marketplace:
             who = {"LICENSE_ARN": [purchase.license_arn]}
         request: dict[str, Any] = {"ProductCode": purchase.product_code, "Filter": who}
         while True:
-            page = self._entitlement.get_entitlements(**request)
+            with tracing.of_call("GetEntitlements"):
+                page = self._entitlement.get_entitlements(**request)
             yield from page.get("Entitlements", [])
             # An empty page may still lead on, so the token decides and not the rows (botocore's model).
             if not page.get("NextToken"):
@@ -135,14 +138,15 @@ class Marketplace:
             ParameterNotPut: see there.
         """
         try:
-            answer = self._deployment.put_deployment_parameter(
-                catalog=_CATALOG,
-                productId=product_id,
-                agreementId=agreement_id,
-                deploymentParameter={"name": name, "secretString": secret},
-                # 32 to 64 characters (botocore's model).
-                clientToken=hashlib.sha256(idempotency_key.encode()).hexdigest(),
-            )
+            with tracing.of_call("PutDeploymentParameter"):
+                answer = self._deployment.put_deployment_parameter(
+                    catalog=_CATALOG,
+                    productId=product_id,
+                    agreementId=agreement_id,
+                    deploymentParameter={"name": name, "secretString": secret},
+                    # 32 to 64 characters (botocore's model).
+                    clientToken=hashlib.sha256(idempotency_key.encode()).hexdigest(),
+                )
         except botocore.exceptions.ClientError as error:
             raise ParameterNotPut(_code(error)) from None
         except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as error:

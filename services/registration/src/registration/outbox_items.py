@@ -37,6 +37,7 @@ class OutboxItem:
         payload: what doing it needs; may hold personal data, and goes when it is done.
         due_at: not tried before.
         last_error: of the last try, without personal data.
+        traceparent: of what set it going, where that is traced.
     """
 
     outbox_id: str
@@ -48,6 +49,7 @@ class OutboxItem:
     payload: Mapping[str, Any] = field(default_factory=dict)
     attempts: int = 0
     last_error: str | None = None
+    traceparent: str | None = None
 
     def state(self, now: datetime) -> Literal["waiting", "stuck"]:
         return "stuck" if now - self.created_at >= _STUCK_AFTER else "waiting"

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from chassis import tracing
 from chassis.aws import is_outage
 from chassis.problems import Problem
 from registration.bindings import BoundTooOften
@@ -117,6 +118,12 @@ class OutboxWork:
 
     def attempt(self, item: OutboxItem) -> bool:
         """Try an item that is in the caller's hands; False where it has to be tried again."""
+        with tracing.of_step(f"outbox {item.kind.value}", item.traceparent or tracing.PRESENT) as span:
+            if not (done := self._attempt(item)):
+                span.failed("not_done")
+        return done
+
+    def _attempt(self, item: OutboxItem) -> bool:
         try:
             self._kinds[item.kind](item)
         except (NotDone, NotAnswered) as error:

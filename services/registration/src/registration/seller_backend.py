@@ -8,6 +8,7 @@ import httpx
 import orjson
 from standardwebhooks.webhooks import Webhook
 
+from chassis import tracing
 from registration.handing_over import NotAnswered
 
 _LONGEST_ANSWER = 64 * 1024
@@ -55,9 +56,17 @@ class SellerBackend:
             "webhook-signature": " ".join(signatures),
         }
         try:
-            with self._http.stream(
-                "POST", address, content=content, headers=headers, follow_redirects=False
-            ) as answer:
+            with (
+                tracing.of_call("hand over") as span,
+                self._http.stream(
+                    "POST",
+                    address,
+                    content=content,
+                    headers=headers | span.headers,
+                    follow_redirects=False,
+                ) as answer,
+            ):
+                span.answered(answer.status_code)
                 read = b""
                 for part in answer.iter_bytes():
                     read += part

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from chassis import tracing
 from chassis.times import parse_rfc3339, rfc3339
 from notifications.history import Cause, CauseKind, Happening
 from notifications.news import Facts, Generation, Kind, News
@@ -33,6 +34,7 @@ def log_row(entry: LogEntry) -> LogRow:
         notification_id=entry.cause.notification_id,
         packed=pack("\n".join([_json(_head(entry)), *(event.body for event in entry.events)])),
         untold_since=entry.recorded_at if entry.tells else None,
+        traceparent=tracing.traceparent() if entry.tells else None,
     )
 
 

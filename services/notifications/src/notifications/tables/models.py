@@ -126,6 +126,8 @@ class LogRow(Model):
     untold_since = TimeAttribute(null=True)
     # Who was told while somebody else could not be.
     told_to = UnicodeSetAttribute(null=True)
+    # What was traced as it was written; who tells of it goes on with that.
+    traceparent = UnicodeAttribute(null=True)
 
     untold = UntoldEntries()
 

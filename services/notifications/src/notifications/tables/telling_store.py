@@ -33,11 +33,13 @@ class Untold:
 
     Attributes:
         told_to: who was told of it before, as somebody else could not be.
+        traceparent: what was traced as it was written.
     """
 
     mark: Mark
     entry: LogEntry
     told_to: frozenset[str]
+    traceparent: str | None = None
 
 
 class TellingStore:
@@ -64,7 +66,7 @@ class TellingStore:
                     "An entry cannot be read; nobody is told.", subject=mark.subject, number=mark.number
                 )
                 continue
-            found.append(Untold(mark, entry, frozenset(row.told_to or ())))
+            found.append(Untold(mark, entry, frozenset(row.told_to or ()), row.traceparent))
         return sorted(found, key=lambda one: one.mark)
 
     def has_events_untold(self, since: datetime, until: datetime) -> bool:
@@ -74,7 +76,7 @@ class TellingStore:
 
     def all_told(self, mark: Mark) -> None:
         """Remove a mark."""
-        _update(mark, [LogRow.untold_since.remove(), LogRow.told_to.remove()])
+        _update(mark, [LogRow.untold_since.remove(), LogRow.told_to.remove(), LogRow.traceparent.remove()])
 
     def told_to(self, mark: Mark, listeners: Iterable[str]) -> None:
         """Note who was told, where somebody else could not be. What another process notes is added."""

@@ -129,6 +129,7 @@ class WebhookDeliveryRow(Model):
     concluded_at = TimeAttribute(null=True)
     revision = NumberAttribute()
     forget_at = TTLAttribute(null=True)
+    traceparent = UnicodeAttribute(null=True)
 
     of_day = DeliveriesOfDay()
     of_subscription = DeliveriesOfSubscription()

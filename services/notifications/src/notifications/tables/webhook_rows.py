@@ -135,6 +135,7 @@ def delivery_of(row: WebhookDeliveryRow) -> Delivery:
         next_attempt_at=row.next_attempt_at,
         concluded_at=row.concluded_at,
         revision=int(row.revision),
+        traceparent=row.traceparent,
     )
 
 

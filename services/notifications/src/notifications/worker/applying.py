@@ -288,19 +288,13 @@ def _pause(attempt: int) -> None:
 
 def _read(message: Message, now: datetime) -> Entry:
     # A dead letter that was sent again keeps the id by which raw delivery knows it.
-    message_id = text_of(message, "original_message_id") or message.id
+    message_id = message.text_of("original_message_id") or message.id
     return inbox.read(message.body, message_id, message.sent_at or now, door_of(message))
-
-
-def text_of(message: Message, attribute: str) -> str | None:
-    """A text attribute of an SQS message."""
-    value = message.attributes.get(attribute, {}).get("StringValue")
-    return value if isinstance(value, str) and value else None
 
 
 def door_of(message: Message) -> Door:
     """Our own HTTPS doors name themselves; all else came to the queue by itself."""
-    return Door.HTTPS if text_of(message, "door") == Door.HTTPS else Door.QUEUE
+    return Door.HTTPS if message.text_of("door") == Door.HTTPS else Door.QUEUE
 
 
 def _notice(

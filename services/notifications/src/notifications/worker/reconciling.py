@@ -6,6 +6,7 @@ from threading import Event
 
 import structlog
 
+from chassis import tracing
 from chassis.clock import Clock
 from notifications import inbox, subscription_ids
 from notifications.catalogue import Catalogue
@@ -68,7 +69,9 @@ class Reconciler:
     def run(self, stop: Event) -> None:
         """Work off what was asked for, until told to stop."""
         while not stop.is_set():
-            if not self.go_on():
+            with tracing.of_round("reconciliations"):
+                went_on = self.go_on()
+            if not went_on:
                 stop.wait(PAUSE_SECONDS)
 
     def go_on(self) -> bool:

@@ -114,20 +114,22 @@ class Teller:
     def _send(self, name: str, entries: Iterable[Untold], away: set[str]) -> set[Mark]:
         """Those whose signals, if they have any, the queue has."""
         wanting = [one for one in entries if name not in one.told_to]
-        signals = [(one.mark, signal) for one in wanting for signal in one.entry.signals]
+        signals = [(one, signal) for one in wanting for signal in one.entry.signals]
         missed: set[Mark] = set()
         for some in _some(signals, SignalQueue.AT_ONCE):
             sent: set[int] = set()
             # A queue that is away is not tried with each lot: each try would take the time of all attempts.
             if name not in away:
                 try:
-                    sent = self._queues[name].send([signal for _, signal in some])
+                    sent = self._queues[name].send(
+                        [signal for _, signal in some], [one.traceparent for one, _ in some]
+                    )
                 except Exception as error:
                     log.warning("Signals could not be sent; they stay.", queue=name, error=repr(error))
                     if is_outage(error):
                         away.add(name)
             metrics.OUTBOX_SENT.labels(name).inc(len(sent))
-            missed |= {mark for place, (mark, _) in enumerate(some) if place not in sent}
+            missed |= {one.mark for place, (one, _) in enumerate(some) if place not in sent}
         return {one.mark for one in wanting} - missed
 
     def _make_deliveries(self, entries: Iterable[Untold]) -> set[Mark]:
@@ -146,7 +148,7 @@ class Teller:
         for one in wanting:
             try:
                 for event in one.entry.events:
-                    self._fan_out.fan_out(event, endpoints, kept)
+                    self._fan_out.fan_out(event, endpoints, kept, one.traceparent)
             except Exception as error:
                 log.warning(
                     "An event's deliveries could not be made; it stays.",

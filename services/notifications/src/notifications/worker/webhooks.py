@@ -11,6 +11,7 @@ from typing import TypeVar
 import structlog
 from prometheus_client import Counter, Gauge
 
+from chassis import tracing
 from chassis.clock import Clock
 from notifications.tables.telling_store import TellingStore
 from notifications.tables.webhook_rows import home_of
@@ -71,16 +72,28 @@ class FanOut:
         return {event.event_id for event in wanted}
 
     def fan_out(
-        self, event: WebhookEvent, endpoints: Iterable[Endpoint], kept: Container[str] = frozenset()
+        self,
+        event: WebhookEvent,
+        endpoints: Iterable[Endpoint],
+        kept: Container[str] = frozenset(),
+        traceparent: str | None = None,
     ) -> None:
         """Keep an event, unless it is kept, then make a delivery of it to each endpoint that wants it. Killed
         in between and taken again, it makes what is missing: the id of a delivery is derived, so one that is
-        there already is left alone."""
+        there already is left alone.
+
+        Args:
+            event: it.
+            endpoints: those that are enabled.
+            kept: the ids of events that are kept already.
+            traceparent: of what the event is told for.
+        """
         if event.event_id not in kept:
             self._store.keep_event(event)
         for endpoint in endpoints:
             if endpoint.wants(event.type):
-                self._store.create_delivery(delivery(event, home_of(event), endpoint, self._clock.now()))
+                made = delivery(event, home_of(event), endpoint, self._clock.now(), traceparent=traceparent)
+                self._store.create_delivery(made)
 
     def replay(self) -> int:
         """One page of each replay that is running. Returns how many deliveries were made.
@@ -227,7 +240,8 @@ class Sender:
         event = self._store.event(read.event_home, read.event_id)
         if event is None:
             return self._conclude(claimed, lambda one: one.given_up(Reason.EVENT_FORGOTTEN, now))
-        answer = self._send(endpoint, event)
+        with tracing.of_call("webhook", read.traceparent) as span:
+            answer = self._send(endpoint, event, span)
         ATTEMPTS.labels(answer.reason.value).inc()
         if answer.reason == Reason.GONE:
             self._disable(endpoint)
@@ -250,7 +264,7 @@ class Sender:
             ),
         )
 
-    def _send(self, endpoint: Endpoint, event: WebhookEvent) -> Answer:
+    def _send(self, endpoint: Endpoint, event: WebhookEvent, span: tracing.Span) -> Answer:
         at = self._system_now()
         signatures = self._secrets.sign(endpoint.signing(self._clock.now()), event.event_id, at, event.body)
         headers = {
@@ -259,8 +273,14 @@ class Sender:
             "webhook-id": event.event_id,
             "webhook-timestamp": str(int(at.timestamp())),
             "webhook-signature": signatures,
+            **span.headers,
         }
-        return self._call.post(endpoint.url, headers, event.body.encode())
+        answer = self._call.post(endpoint.url, headers, event.body.encode())
+        if answer.status is not None:
+            span.answered(answer.status)
+        if answer.reason is not Reason.DELIVERED:
+            span.failed(answer.reason.value)
+        return answer
 
     def _conclude(self, claimed: Delivery, how: Callable[[Delivery], Delivery]) -> Delivery | None:
         before: Delivery | None = claimed

@@ -145,6 +145,7 @@ class OutboxRow(Model):
     due_at = TimeAttribute()
     attempts = NumberAttribute()
     last_error = UnicodeAttribute(null=True)
+    traceparent = UnicodeAttribute(null=True)
 
 
 class ApiKeyRow(ApiKey):

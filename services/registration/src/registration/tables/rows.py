@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, Literal, cast
 
+from chassis import tracing
 from chassis.times import parse_rfc3339, rfc3339
 from registration.catalogue import Generation
 from registration.claims import Claim
@@ -155,6 +156,7 @@ def outbox_row(item: OutboxItem) -> OutboxRow:
         due_at=item.due_at,
         attempts=item.attempts,
         last_error=item.last_error,
+        traceparent=item.traceparent or tracing.traceparent(),
     )
 
 
@@ -169,6 +171,7 @@ def outbox_item_of(row: OutboxRow) -> OutboxItem:
         due_at=row.due_at,
         attempts=int(row.attempts),
         last_error=row.last_error,
+        traceparent=row.traceparent,
     )
 
 
