@@ -174,6 +174,7 @@ MOST = {
     | {
         "MarketplaceRoleArn": f"{SELLER_ROLE}-registration-eu-central-1",
         "MarketplaceRoleExternalId": "external-id-of-16",
+        "TracesEndpoint": "https://collector.seller.example",
         "JwksUrl": "https://id.seller.example/jwks",
         "JwtIssuer": "https://id.seller.example",
         "JwtAudience": "marketplane",
@@ -191,6 +192,7 @@ MOST = {
     | {
         "MarketplaceRoleArn": f"{SELLER_ROLE}-notifications-eu-central-1",
         "MarketplaceRoleExternalId": "external-id-of-16",
+        "TracesEndpoint": "https://collector.seller.example",
         "SellerAccountId": SELLER,
         "LegacyTopicArns": "arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-abc",
         "EventBridgeSecretsArn": f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:eventbridge-AbCdEf",
@@ -199,5 +201,6 @@ MOST = {
     | {
         "MarketplaceRoleArn": f"{SELLER_ROLE}-metering-eu-central-1",
         "MarketplaceRoleExternalId": "external-id-of-16",
+        "TracesEndpoint": "https://collector.seller.example",
     },
 }
