@@ -64,6 +64,10 @@ bench: setup ## Print the measured claims, each as ratios from one run
 	@for one in registration/run notifications/run metering/usage_in metering/single_events metering/write_units metering/calls metering/freshness; \
 		do $(DEV) bench/$$one.py || missed=1; done; .venv/metering/bin/python bench/metering/fold.py || missed=1; exit $$missed
 
+.PHONY: journeys-on-stacks
+journeys-on-stacks: setup ## Play all journeys on the tables and queues of infrastructure/
+	@JOURNEYS_ON=stacks $(DEV) tools/test journeys
+
 .PHONY: conformance
 conformance: setup ## Hold the local engine to what we lean on (ENGINE=dynamodb-local for Amazon's)
 	@$(DEV) tools/test conformance
@@ -91,6 +95,18 @@ metrics: setup ## Write docs/metrics.md anew from what the processes register
 .PHONY: authorisation
 authorisation: setup ## Write docs/authorisation.md anew from the contracts
 	@$(DEV) -m tools.authorisation_page
+
+.PHONY: licences
+licences: setup ## Write docs/licences.md anew: what ships, under which licence; fails on one that cannot be shipped
+	@$(DEV) -m tools.licences_page
+
+.PHONY: audit
+audit: setup ## Ask PyPI's and npm's advisory services for known weaknesses of all that is locked
+	@$(DEV) -m tools.audit
+
+.PHONY: costs
+costs: setup ## Write docs/costs.md anew: what AWS charges a month at three sizes
+	@$(DEV) -m tools.costs_page
 
 .PHONY: lock
 lock: ## Compile the hashed requirements files from the direct dependencies

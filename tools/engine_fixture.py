@@ -51,7 +51,7 @@ class Account:
             endpoint_url=url,
             region_name=REGION,
             aws_access_key_id=self.id,
-            aws_secret_access_key="test",
+            aws_secret_access_key="test",  # nosec B106 # the local engine knows no secrets
             config=Config(
                 retries={"total_max_attempts": attempts, "mode": "standard"},
                 **{"connect_timeout": 5, "read_timeout": 60, **settings},

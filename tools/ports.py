@@ -29,7 +29,7 @@ def free_port(avoid: Iterable[int] = ()) -> int:
         NoFreePort: 200 of them were taken.
     """
     taken = set(avoid)
-    for port in random.sample(PORTS, k=200):
+    for port in random.sample(PORTS, k=200):  # nosec B311 # a free port is no secret
         if port in taken:
             continue
         # Without SO_REUSEADDR, so that a held port counts as taken.

@@ -53,7 +53,7 @@ REGISTRATION_SIGNALS = "marketplane-registration-subscription-events"
 # have the same.
 AUDIENCE = "marketplane"
 # Everybody knows it: refused in production.
-LOCAL_SECRET = "for-local-use-only-everyone-knows-this-one"
+LOCAL_SECRET = "for-local-use-only-everyone-knows-this-one"  # nosec B105 # refused in production
 
 
 class StackError(RuntimeError):
@@ -80,6 +80,8 @@ class Stack:
         ports: port by process name; a free one is taken for the rest.
         faults: put the fault proxy between the services and the engine, and between metering's worker and
             AWS Marketplace (`urls["fault-proxy"]`, see tests/faults).
+        calls: a file in which the engine notes which process asks for what (engine/calls.py).
+        make_tables: makes tables and queues, instead of the services themselves.
         spares: further processes, started only when asked for: by name, which of the Procfile's each is
             another of.
         on_event: told in a sentence what happens.
@@ -94,6 +96,8 @@ class Stack:
         process_environment: Mapping[str, Mapping[str, str]] | None = None,
         ports: Mapping[str, int] | None = None,
         faults: bool = False,
+        calls: Path | None = None,
+        make_tables: Callable[[Self], None] | None = None,
         spares: Mapping[str, str] | None = None,
         on_event: Callable[[str], None] = lambda sentence: None,
     ) -> None:
@@ -114,6 +118,8 @@ class Stack:
         self._commands |= {name: self._commands[like] for name, like in (spares or {}).items()}
         self._environment = dict(environment or {})
         self._process_environment = {name: dict(more) for name, more in (process_environment or {}).items()}
+        self._calls = calls
+        self._make_tables = make_tables
         self.ports = dict(ports or {})
         addressed = [*self.names, *(spares or {})]
         for name in addressed:
@@ -254,7 +260,8 @@ class Stack:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env=self.environment_of(f"{service}-web") | {"PORT": "1", "AWS_SDK_UA_APP_ID": words[0]},
+            env=self.environment_of(f"{service}-web")
+            | {"PORT": "1", "AWS_SDK_UA_APP_ID": f"{words[0]}-of-{service}"},
             capture_output=True,
             text=True,
             timeout=READY_SECONDS,
@@ -271,6 +278,9 @@ class Stack:
 
     def create_tables_and_queues(self) -> None:
         """Each service in the stack makes what it owns, if it is not there yet."""
+        if self._make_tables is not None:
+            self._make_tables(self)
+            return
         services = [
             service for service in SERVICES if any(name.startswith(f"{service}-") for name in self.names)
         ]
@@ -319,7 +329,7 @@ class Stack:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",  # nosec B105 # the local engine knows no secrets
             "AWS_ENDPOINT_URL_DYNAMODB": tables,
             "AWS_ENDPOINT_URL_SQS": engine,
             "AWS_ENDPOINT_URL_SNS": engine,
@@ -332,6 +342,8 @@ class Stack:
                 "STATE_DIR": str(state),
             }
             variables |= {"LOG_LEVEL": "WARNING"}
+            if self._calls:
+                variables |= {"ENGINE_CALLS": str(self._calls)}
         elif name == "fault-proxy":
             variables |= {"FAULTS_DYNAMODB_URL": tables, "FAULTS_OTHERS_URL": engine}
             variables |= {"FAULTS_MARKETPLACE_URL": self.urls.get("simulator", "")}
@@ -347,10 +359,10 @@ class Stack:
             variables |= self.web_variables()
         elif name != "dynamodb-local":
             variables |= self._service_variables()
-        if "fault-proxy" in self.urls:
-            variables |= {"AWS_SDK_UA_APP_ID": name}  # so that a fault can be for one process
-            if name.startswith("metering-worker"):
-                variables |= {"AWS_ENDPOINT_URL_MARKETPLACE_METERING": self.urls["fault-proxy"]}
+        if self._calls or "fault-proxy" in self.urls:
+            variables |= {"AWS_SDK_UA_APP_ID": name}  # so that one process is known from another
+        if "fault-proxy" in self.urls and name.startswith("metering-worker"):
+            variables |= {"AWS_ENDPOINT_URL_MARKETPLACE_METERING": self.urls["fault-proxy"]}
         return variables | self._process_environment.get(name, {})
 
     def web_variables(self) -> dict[str, str]:
@@ -416,7 +428,7 @@ class Stack:
             variables |= {
                 "OIDC_ISSUER": self.urls["identity"],
                 "OIDC_CLIENT_ID": "registration",
-                "OIDC_CLIENT_SECRET": "local-only",
+                "OIDC_CLIENT_SECRET": "local-only",  # nosec B105 # the local provider's
                 "OIDC_TITLE": "Example ID",
             }
         return variables

@@ -97,7 +97,7 @@ class Lives:
     """
 
     def __init__(self, seed: int) -> None:
-        self._die = random.Random(seed)
+        self._die = random.Random(seed)  # nosec B311 # made-up lives are to be repeatable
         settings = Settings(start=START)
         self._store = Store(":memory:", settings.keep_calls)
         self._clock = Clock(ClockState(START, START))

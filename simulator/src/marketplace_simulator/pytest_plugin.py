@@ -55,7 +55,7 @@ class SimulatorClient:
         return {
             **dict.fromkeys(ENDPOINT_VARIABLES, self.url),
             "AWS_ACCESS_KEY_ID": "111122223333",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",  # nosec B105 # the simulator knows no secrets
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
         }

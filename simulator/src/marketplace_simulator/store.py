@@ -182,7 +182,7 @@ class Store:
 
     def empty(self) -> None:
         for table in _EMPTIED_BY_RESET:
-            self._db.execute(f"DELETE FROM {table}")
+            self._db.execute(f"DELETE FROM {table}")  # nosec B608 # names of our own
         self._forget()
 
     def _forget(self) -> None:
@@ -242,7 +242,9 @@ class Store:
     def keep_agreement(self, agreement: Agreement) -> None:
         row = _agreement_row(agreement)
         changes = ", ".join(f"{name} = :{name}" for name in row if name != "agreement_id")
-        self._db.execute(f"UPDATE agreements SET {changes} WHERE agreement_id = :agreement_id", row)
+        # The columns are our own; values are bound.
+        update = f"UPDATE agreements SET {changes} WHERE agreement_id = :agreement_id"  # nosec B608
+        self._db.execute(update, row)
 
     def agreement(self, agreement_id: str) -> Agreement | None:
         return _first(self._agreements("agreement_id = ?", agreement_id))
@@ -279,7 +281,9 @@ class Store:
         return self._agreements("product_code = ?", product_code) if product_code else self._agreements("1")
 
     def _agreements(self, where: str, *values: object) -> list[Agreement]:
-        rows = self._db.execute(f"SELECT * FROM agreements WHERE {where} ORDER BY sequence", values)
+        # `where` is in words of our own; values are bound.
+        select = f"SELECT * FROM agreements WHERE {where} ORDER BY sequence"  # nosec B608
+        rows = self._db.execute(select, values)
         return [_agreement(row) for row in rows]
 
     # Tokens

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from marketplane.importing import command
+from marketplane.importing import command, sample_command
 
 KEY = "MARKETPLANE_API_KEY"
 DEFAULT_SOURCE = "marketplane-import"
@@ -24,6 +24,19 @@ def main(words: Sequence[str] | None = None) -> int:
         )
         return command.UNUSABLE
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    if options.act == "import-sample":
+        return sample_command.run(
+            sample_command.SampleWish(
+                scan=options.scan,
+                product_code=options.product_code,
+                url=options.url.rstrip("/"),
+                stopped=options.sample_stopped,
+                dry_run=options.dry_run,
+                in_flight=options.in_flight,
+                give_up_after=options.give_up_after or None,
+            ),
+            key,
+        )
     return command.run(
         command.Wish(
             file=options.file,
@@ -43,7 +56,9 @@ def main(words: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="marketplane", description="Marketplane from the command line.")
     usage = parser.add_subparsers(required=True).add_parser("usage", help="report usage")
-    one = usage.add_subparsers(required=True).add_parser(
+    acts = usage.add_subparsers(required=True, dest="act")
+    _sample_parser(acts.add_parser("import-sample", help="report what AWS's SaaS sample has not sent yet"))
+    one = acts.add_parser(
         "import",
         help="report the usage that is in a file",
         description="Sends each row of a file as a usage event. Run again, it goes on where it ended; rows"
@@ -70,6 +85,28 @@ def _parser() -> argparse.ArgumentParser:
         help="e.g. qty=quantity, team=tags.team",
     )
     one.add_argument("--state", type=Path, help="where the place is noted (FILE.state.json)")
+    _add_how(one)
+    return parser
+
+
+def _sample_parser(one: argparse.ArgumentParser) -> None:
+    one.description = (
+        "Sends the pending rows of AWSMarketplaceMeteringRecords as usage events, each once; never what the"
+        " sample has sent. See docs/from-aws-samples.md."
+    )
+    one.add_argument("scan", type=Path, metavar="SCAN", help="what `aws dynamodb scan` printed of the table")
+    one.add_argument("--url", required=True, help="of the metering service")
+    one.add_argument("--product-code", required=True, help="of the sample's product")
+    one.add_argument(
+        "--sample-stopped",
+        action="store_true",
+        help="the scan was made an hour or more after the sample's schedule was disabled",
+    )
+    _add_how(one)
+
+
+def _add_how(one: argparse.ArgumentParser) -> None:
+    """What all imports ask."""
     one.add_argument("--dry-run", action="store_true", help="read and check all, send nothing")
     one.add_argument("--in-flight", type=_count, default=4, help="requests on their way at once (4)")
     one.add_argument(
@@ -79,7 +116,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="without an answer (600; 0: never)",
     )
-    return parser
 
 
 def _pair(text: str) -> tuple[str, str]:

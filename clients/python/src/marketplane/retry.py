@@ -24,7 +24,8 @@ class Backoff:
 
     base: float = 0.5
     cap: float = 30.0
-    draw: Callable[[float], float] = field(default=lambda most: random.uniform(0, most))
+    # Chance spreads callers; it keeps no secret.
+    draw: Callable[[float], float] = field(default=lambda most: random.uniform(0, most))  # nosec B311
 
     def pause(self, failures: int, asked: float | None = None) -> float:
         """Seconds to wait.

@@ -116,7 +116,7 @@ def _serve(web: str, settings: ChassisSettings) -> None:
     if settings.web_workers > 1 and metrics_folder.VARIABLE not in os.environ:
         os.environ[metrics_folder.VARIABLE] = metrics_folder.make()
         command += ["--config", f"python:{metrics_folder.__name__}"]
-    os.execv(sys.executable, command)
+    os.execv(sys.executable, command)  # nosec B606 # this Python, and a list of words of our own
 
 
 def server_command(web: str, settings: ChassisSettings) -> list[str]:

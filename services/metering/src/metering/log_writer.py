@@ -122,7 +122,8 @@ class LogWriter:
                 return
             if attempt:
                 log.warning("DynamoDB left segments unwritten.", segments=len(self._unsettled))
-                time.sleep(random.uniform(0, 0.05 * 2**attempt))
+                # Chance spreads writers; it keeps no secret.
+                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # nosec B311
             answer = self._dynamodb.batch_write_item(RequestItems={table: self._unsettled})
             self._unsettled = answer.get("UnprocessedItems", {}).get(table, [])
         if self._unsettled:

@@ -29,7 +29,7 @@ from registration.subscription_access import HeldSubscription, held_by, is_trial
 
 log = structlog.get_logger()
 
-_TOKEN_FIELD = "x-amzn-marketplace-token"
+_TOKEN_FIELD = "x-amzn-marketplace-token"  # nosec B105 # the field's name
 _OFFER_TYPE_FIELD = "x-amzn-marketplace-offer-type"
 _RETRY_FIELD = "retry"
 

@@ -24,9 +24,9 @@ _ABOUT_OUR_CREDENTIALS = "security token included in the request"
 
 
 class Refusal(Enum):
-    INVALID_TOKEN = "invalid-token"
+    INVALID_TOKEN = "invalid-token"  # nosec B105 # why it was refused, no token
     """Not a token, cut short, or another seller's. The buyer starts again at AWS."""
-    EXPIRED_TOKEN = "expired-token"
+    EXPIRED_TOKEN = "expired-token"  # nosec B105 # why it was refused, no token
     """The buyer was too slow, or the token was held somewhere. The buyer starts again at AWS."""
     AWAY = "away"
     """AWS is down, slow or throttling us. The same token may work in a moment."""

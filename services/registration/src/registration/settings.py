@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 from chassis.rates import RateText
 from chassis.settings import ChassisSettings, names
 
-_DEVELOPMENT_SECRET = "for-local-use-only-everyone-knows-this-one"
+_DEVELOPMENT_SECRET = "for-local-use-only-everyone-knows-this-one"  # nosec B105 # refused in production
 _SHORTEST_SECRET = 32
 
 

@@ -283,7 +283,8 @@ class Worker:
 
 def _pause(attempt: int) -> None:
     """By chance, or those who were in each other's way would be so again."""
-    time.sleep(random.uniform(0, 0.02 * 2**attempt))
+    # Chance spreads workers; it keeps no secret.
+    time.sleep(random.uniform(0, 0.02 * 2**attempt))  # nosec B311
 
 
 def _read(message: Message, now: datetime) -> Entry:

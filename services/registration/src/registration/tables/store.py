@@ -321,7 +321,8 @@ class Tables:
                 in_progress = cause_code(error) == "TransactionInProgressException"
                 if not in_progress and not _NOT_NOW.intersection(codes):
                     raise
-            time.sleep(random.uniform(0, 0.05 * 2**attempt))
+            # Chance spreads writers; it keeps no secret.
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # nosec B311
         raise Unavailable("Other writes of the same subscription or customer were in the way.")
 
     # -- lists -----------------------------------------------------------------------------------------------
