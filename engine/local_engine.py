@@ -12,7 +12,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
+
+from calls import Calls
 
 # Before ministack is read, since it looks at these on import. Left alone it would listen on further ports and
 # look for containers of its own in the user's Docker, and remove them.
@@ -28,12 +31,34 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_calls = Calls(Path(os.environ["ENGINE_CALLS"])) if os.environ.get("ENGINE_CALLS") else None
+
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Everything is ministack's, but for the one path that it does not know."""
     if scope["type"] == "http" and scope["path"] == "/_engine/crash" and scope["method"] == "POST":
         crash()
+    if scope["type"] == "http" and _calls is not None:
+        receive = noted(_calls, scope, receive)
     await ministack.app(scope, receive, send)
+
+
+def noted(calls: Calls, scope: Scope, receive: Receive) -> Receive:
+    """Hands a request on, and notes it once its body is whole."""
+    body = bytearray()
+
+    async def receive_and_note() -> MutableMapping[str, Any]:
+        message = await receive()
+        if message["type"] == "http.request":
+            body.extend(message.get("body", b""))
+            if not message.get("more_body"):
+                headers = {
+                    name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+                }
+                calls.note(headers, bytes(body))
+        return message
+
+    return receive_and_note
 
 
 def crash() -> None:

@@ -13,9 +13,9 @@ from tests.infrastructure.templates import LEAST, MOST, ROOT, SERVICES, Stack
 
 Needs = Callable[[str], dict[str, Any]]
 ROLES = {
-    "registration": {("web",), ("worker",)},
-    "notifications": {("web",), ("worker",)},
-    "metering": {("web",), ("worker",), ("submit", "--once")},
+    "registration": {("web",), ("worker",), ("doctor",)},
+    "notifications": {("web",), ("worker",), ("doctor",)},
+    "metering": {("web",), ("worker",), ("submit", "--once"), ("doctor",)},
 }
 SECRETS = {
     "SESSION_SECRET": "s" * 64,

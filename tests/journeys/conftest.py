@@ -1,12 +1,17 @@
-"""One running house for all journeys that do not need one of their own."""
+"""One running house for all journeys that do not need one of their own.
+
+With JOURNEYS_ON=stacks its tables and queues are those of `infrastructure/`, not of `create-local`.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.infrastructure.formation import make_by_stacks
 from tests.journeys.back_end import SellersBackEnd
 from tests.journeys.house import (
     ENVIRONMENT,
@@ -39,6 +44,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, back_end: SellersBackEnd) ->
         environment=ENVIRONMENT | seen_by_registration(directory, back_end, identity),
         process_environment=PROCESS_ENVIRONMENT,
         ports={"identity": identity},
+        calls=directory / "calls",
+        make_tables=make_by_stacks if os.environ.get("JOURNEYS_ON") == "stacks" else None,
     ) as stack:
         standing = House(stack, back_end)
         yield standing

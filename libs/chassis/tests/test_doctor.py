@@ -209,7 +209,7 @@ def test_a_queue_keeps_what_fails(local: ChassisSettings) -> None:
     ],
 )
 def test_the_clock(local: ChassisSettings, off: timedelta, says: str) -> None:
-    finding = only([clock_check(local, lambda: datetime.now(UTC) + off)])
+    finding = only([clock_check(local, PearRow, lambda: datetime.now(UTC) + off)])
     assert finding.what.endswith(says)
     assert (finding.mend is None) == (off == timedelta())
 

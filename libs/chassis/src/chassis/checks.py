@@ -25,11 +25,21 @@ LEAST_LETTERS_RETENTION = timedelta(days=14)
 _STACK = "Deploy the service's stack, or run `create-local` on a local engine."
 
 
-def clock_check(settings: ChassisSettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Check:
-    """Whether this machine's clock is AWS's, by the Date of an answer."""
+def clock_check(
+    settings: ChassisSettings, model: type[Model], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Check:
+    """Whether this machine's clock is AWS's, by the Date of an answer; a refusal bears one too.
+
+    Args:
+        model: a table that the service's roles may look at, bound to its name.
+        now: this machine's clock.
+    """
 
     def look() -> str:
-        answer = client(settings, "dynamodb").list_tables(Limit=1)
+        try:
+            answer = client(settings, "dynamodb").describe_table(TableName=_name_of(model))
+        except ClientError as error:
+            answer = dict(error.response)
         skew = skew_seconds(answer["ResponseMetadata"]["HTTPHeaders"]["date"], now())
         if abs(skew) > MOST_SKEW_SECONDS:
             raise Ill(
@@ -54,7 +64,7 @@ def table_checks(models: Sequence[type[Model]], settings: ChassisSettings) -> li
     deployed = settings.environment == "production"
 
     def check(model: type[Model]) -> Check:
-        name = str(model.Meta.table_name)  # type: ignore[attr-defined]
+        name = _name_of(model)
         return Check(f"table {name}", lambda: _look_at_table(dynamodb, name, model, deployed))
 
     return [check(model) for model in models]
@@ -112,6 +122,10 @@ def _look_at_recovery(dynamodb: Any, name: str) -> None:
     recovery = backups.get("PointInTimeRecoveryDescription", {})
     if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
         raise Ill("It cannot be brought back to a second of the past.", "Switch on point-in-time recovery.")
+
+
+def _name_of(model: type[Model]) -> str:
+    return str(model.Meta.table_name)  # type: ignore[attr-defined]
 
 
 def _keys(schema: dict[str, Any]) -> str:

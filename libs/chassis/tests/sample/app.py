@@ -35,7 +35,7 @@ def create_local(settings: ChassisSettings) -> None:
 
 def checks(settings: ChassisSettings) -> list[Check]:
     bind([SampleKey], settings)
-    return [clock_check(settings), *table_checks([SampleKey], settings)]
+    return [clock_check(settings, SampleKey), *table_checks([SampleKey], settings)]
 
 
 def build(

@@ -273,7 +273,7 @@ def checks(settings: Settings) -> list[Check]:
         marketplace_client(settings, "meteringmarketplace", region=settings.marketplace_region, attempts=1)
     )
     return [
-        clock_check(settings),
+        clock_check(settings, models[0]),
         Check("catalogue", lambda: f"{len(catalogue.products)} products"),
         *table_checks(models, settings),
         *queue_checks(settings, read=[settings.metering_signals_queue, settings.usage_events_queue]),

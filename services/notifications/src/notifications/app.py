@@ -201,7 +201,7 @@ def checks(settings: Settings) -> list[Check]:
     bind(models, settings)
     catalogue = _catalogue(settings)
     return [
-        clock_check(settings),
+        clock_check(settings, models[0]),
         Check("catalogue", lambda: f"{len(catalogue.product_codes)} products"),
         *table_checks(models, settings),
         *queue_checks(settings, read=[settings.notifications_queue], sent_to=settings.signal_queue_names),

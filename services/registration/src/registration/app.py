@@ -163,7 +163,7 @@ def checks(settings: Settings) -> list[Check]:
     bind(ALL_MODELS, settings)
     catalogue = _catalogue(settings)
     return [
-        clock_check(settings),
+        clock_check(settings, ALL_MODELS[0]),
         Check("catalogue", lambda: f"{len(catalogue.products)} products"),
         *table_checks(ALL_MODELS, settings),
         *queue_checks(settings, read=[settings.registration_signals_queue]),
