@@ -97,7 +97,7 @@ class Stack:
         ports: Mapping[str, int] | None = None,
         faults: bool = False,
         calls: Path | None = None,
-        make_tables: Callable[[Self], None] | None = None,
+        make_tables: Callable[[Stack], None] | None = None,
         spares: Mapping[str, str] | None = None,
         on_event: Callable[[str], None] = lambda sentence: None,
     ) -> None:
