@@ -45,6 +45,9 @@ NOT_PLAYED: dict[tuple[str, str], dict[Permission, str]] = {
         ("dynamodb:GetItem", "marketplane-registration-outbox"): "an item that another worker took",
         ("dynamodb:PutItem", "marketplane-claims"): "a renewal of what is registered",
         ("dynamodb:UpdateItem", "marketplane-registrations"): "a token's row that outlives its claim",
+        ("sqs:ChangeMessageVisibility", "marketplane-registration-subscription-events"): (
+            "a signal that is tried again soon"
+        ),
         ("sqs:SendMessage", "marketplane-registration-subscription-events-dlq"): "a signal nobody can read",
     },
     ("notifications", "WebRole"): {
@@ -93,6 +96,7 @@ NOT_PLAYED: dict[tuple[str, str], dict[Permission, str]] = {
     ("metering", "WorkerRole"): {
         ("dynamodb:BatchGetItem", "marketplane-metering-endpoints"): "endpoints that run",
         ("dynamodb:GetItem", "marketplane-metering-records"): "a slot that somebody else has taken",
+        ("dynamodb:GetItem", "marketplane-usage-log"): "events that came twice, in segments of before",
         ("dynamodb:Query", "marketplane-metering-allowances"): "a contract with consumption",
         ("dynamodb:Scan", "marketplane-metering-records"): "POST /v1/metering-runs, send",
         ("dynamodb:Scan", "marketplane-subscriptions"): "hours without usage, where zero records are on",
