@@ -136,8 +136,30 @@ def test_the_fold_loop_folds_again_and_again_whatever_could_not_be_folded() -> N
             assert told_to_stop() is stop.is_set()
             return {"2026-11-22T10": ValueError("A segment cannot be read.")}
 
-    fold_loop(Folds(), pause_seconds=0.001)["fold"](stop)  # type: ignore[arg-type]
+    fold_loop(Folds(), beat_seconds=0.001)["fold"](stop)  # type: ignore[arg-type]
     assert folds == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("took", "paused"), [(0.0, 5.0), (2.0, 3.0), (4.5, 1.0), (60.0, 1.0)])
+def test_folds_begin_at_each_beat_but_never_without_a_pause(took: float, paused: float) -> None:
+    moment = 100.0
+    pauses: list[float] = []
+
+    class Stop:
+        def is_set(self) -> bool:
+            return bool(pauses)
+
+        def wait(self, seconds: float) -> None:
+            pauses.append(seconds)
+
+    class Folds:
+        def fold_open_hours(self, told_to_stop: Callable[[], bool]) -> dict[str, Exception]:
+            nonlocal moment
+            moment += took
+            return {}
+
+    fold_loop(Folds(), 5.0, lambda: moment)["fold"](Stop())  # type: ignore[arg-type]
+    assert pauses == [paused]
 
 
 def test_the_fold_loop_shows_usage_and_bills_nothing(house: House) -> None:
@@ -153,7 +175,7 @@ def test_the_fold_loop_shows_usage_and_bills_nothing(house: House) -> None:
         return failures
 
     house.cycle.fold_open_hours = once  # type: ignore[method-assign, assignment]
-    fold_loop(house.cycle, pause_seconds=86_400)["fold"](stop)
+    fold_loop(house.cycle, beat_seconds=86_400)["fold"](stop)
     assert [(row.hour, row.metered) for row in house.ledger.rows(sub)] == [("2026-11-22T10", 2_000_000)]
     assert house.records(sub) == []
     assert measures._last_step == steps, "that a cycle has folded only a cycle may say"

@@ -56,7 +56,7 @@ class Settings(ChassisSettings):
     fold_seconds: float = Field(
         5.0,
         gt=0,
-        description="The pause between two folds alone, in real seconds: how soon usage is there to be read. "
+        description="From one fold alone to the next, in real seconds: how soon usage is there to be read. "
         "Each metering cycle begins with one of its own.",
     )
     fold_most_events: int = Field(
